@@ -1,0 +1,1 @@
+"""The tests, a file per room; `simulator/` is the Joulo cloud that they run against."""

@@ -1,0 +1,55 @@
+"""Run the simulator by itself: `python -m tests.simulator`."""
+
+from argparse import ArgumentDefaultsHelpFormatter, ArgumentParser, Namespace
+import asyncio
+import signal
+
+from .account import DEMO_TOKEN, SimulatedAccount
+from .clock import ScaledClock, system_clock
+from .cloud import SimulatedCloud
+from .history import lively, seeded_account
+from .server import serve
+
+
+def main() -> None:
+    """Serve a demo account until SIGINT or SIGTERM."""
+    asyncio.run(_run(_arguments()))
+
+
+def _arguments() -> Namespace:
+    parser = ArgumentParser(
+        prog="python -m tests.simulator",
+        description="A Joulo cloud on 127.0.0.1 with two years of charging sessions.",
+        formatter_class=ArgumentDefaultsHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=8765, help="port to listen on, 0 for any")
+    parser.add_argument("--prefix", default="", help="path before the API, as /functions/v1/api")
+    parser.add_argument("--token", default=DEMO_TOKEN, help="API token of the account")
+    parser.add_argument("--seed", type=int, default=2026, help="seed of the past sessions")
+    parser.add_argument("--speed", type=float, default=1, help="pace of the simulated world")
+    parser.add_argument("--empty", action="store_true", help="an account without chargers")
+    return parser.parse_args()
+
+
+async def _run(arguments: Namespace) -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    cloud = SimulatedCloud(_account(arguments))
+    async with serve(cloud, arguments.port, prefix=arguments.prefix) as url:
+        print(f"Joulo simulator on {url}", flush=True)
+        await stop.wait()
+
+
+def _account(arguments: Namespace) -> SimulatedAccount:
+    now = system_clock()
+    clock = ScaledClock(arguments.speed, now)
+    if arguments.empty:
+        return SimulatedAccount(token=arguments.token, clock=clock)
+    account = seeded_account(now, arguments.seed, token=arguments.token, clock=clock)
+    lively(account)
+    return account
+
+
+if __name__ == "__main__":
+    main()

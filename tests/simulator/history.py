@@ -1,0 +1,149 @@
+"""Accounts with a past: the one in Joulo's documents, and a seeded one that also has a future."""
+
+from collections.abc import Iterator
+import datetime as dt
+from decimal import Decimal
+from itertools import cycle
+from random import Random
+from uuid import UUID
+
+from .account import DEMO_TOKEN, Dialect, SimulatedAccount
+from .charging import SimulatedCharger, SimulatedSession
+from .clock import AMSTERDAM, Clock, local, standing_clock, system_clock
+
+GARAGE_ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
+OPRIT_ID = "b2c3d4e5-f6a7-8901-bcde-f12345678901"
+SCHUUR_ID = "d4e5f6a7-b8c9-4012-9def-123456789abc"
+DOCUMENTED_NOW = dt.datetime(2026, 4, 9, 10, 30, tzinfo=dt.UTC)
+
+TAGS = ("DEADBEEF12345678", "04A1B2C3D4E580", "04F6E5D4C3B2A1", None)
+
+_DAY = dt.timedelta(days=1)
+_HISTORY_DAYS = 730
+_QUIET_BEFORE_NOW = dt.timedelta(hours=2)  # leaves room for a session that runs now
+
+
+def documented_account(token: str = DEMO_TOKEN) -> SimulatedAccount:
+    """Return an account that answers with the examples of the developer docs, word for word.
+
+    Its world stands still at 2026-04-09 10:30 UTC.
+    """
+    account = SimulatedAccount(
+        token=token,
+        id="e5f6a7b8-c9d0-4123-8ef0-23456789abcd",
+        clock=standing_clock(DOCUMENTED_NOW),
+        dialect=Dialect(session_extras=False, all_charger_fields=False),
+    )
+    account.add_charger(SimulatedCharger(id=GARAGE_ID, nickname="Garage", meter_start_wh=5_377_280))
+    account.record_session(
+        SimulatedSession(
+            id="c3d4e5f6-a7b8-9012-cdef-123456789012",
+            charger_id=GARAGE_ID,
+            started_at=dt.datetime(2026, 4, 8, 18, 30, tzinfo=dt.UTC),
+            ends_at=dt.datetime(2026, 4, 9, 6, 45, tzinfo=dt.UTC),
+            final_kwh=Decimal("42.37"),
+        )
+    )
+    account.record_session(
+        SimulatedSession(
+            id="f0e1d2c3-b4a5-6789-0abc-def123456789",
+            charger_id=GARAGE_ID,
+            started_at=dt.datetime(2026, 4, 9, 8, 15, tzinfo=dt.UTC),
+            power_kw=12.45 / 2.25,
+        )
+    )
+    return account
+
+
+def seeded_account(
+    now: dt.datetime,
+    seed: int = 2026,
+    *,
+    token: str = DEMO_TOKEN,
+    clock: Clock = system_clock,
+) -> SimulatedAccount:
+    """Return an account with two years of sessions before `now`, the same for the same seed and day.
+
+    Some 400 sessions on three chargers, one of them without a MID-certified meter. Nothing runs.
+    """
+    account = SimulatedAccount(id=_uuid(Random(seed)), token=token, clock=clock)
+    for charger in _three_chargers():
+        account.add_charger(charger)
+    for session in _past_sessions(seed, local(now).date()):
+        if session.has_ended(now - _QUIET_BEFORE_NOW):
+            account.record_session(session)
+    return account
+
+
+def lively(account: SimulatedAccount) -> None:
+    """Let the account live for a week: short sessions that start and end by themselves.
+
+    The first began 40 minutes ago and ends in four; then the chargers take turns.
+    """
+    now = account.clock()
+    start, end = now - dt.timedelta(minutes=40), now + dt.timedelta(minutes=4)
+    for charger, tag in zip(cycle(account.chargers), cycle(TAGS), strict=False):
+        if start > now + 7 * _DAY:
+            return
+        account.plan_session(charger.id, start, end, tag=tag)
+        start = end + dt.timedelta(minutes=6)
+        end = start + dt.timedelta(minutes=12)
+
+
+def _three_chargers() -> tuple[SimulatedCharger, ...]:
+    return (
+        SimulatedCharger(id=GARAGE_ID, nickname="Garage"),
+        SimulatedCharger(
+            id=OPRIT_ID,
+            nickname="Oprit",
+            connection_type="ocpp",
+            ocpp_identity="CHARGER-001",
+            meter_start_wh=1_250_000,
+        ),
+        SimulatedCharger(
+            id=SCHUUR_ID, nickname="Schuur", connection_type="wallbox", mid_certified=False
+        ),
+    )
+
+
+def _past_sessions(seed: int, today: dt.date) -> Iterator[SimulatedSession]:
+    """Yield at most one session per evening, so that no two overlap.
+
+    Each day has its own chance: tomorrow's history is today's and one evening more.
+    """
+    for age in range(_HISTORY_DAYS, 0, -1):
+        day = today - age * _DAY
+        chance = Random(f"{seed} {day}")
+        if (day + _DAY).day == 1:
+            yield _session(chance, day, hour=22, hours=4.5)  # across midnight and a month end
+        elif _offset(day) != _offset(day + _DAY):
+            yield _session(chance, day, hour=23.5, hours=5)  # across a clock change
+        elif day.toordinal() % 60 == 0:
+            yield _session(chance, day, hour=19, hours=0.2, power_kw=0)  # a card, but no energy
+        elif chance.random() < 0.52:
+            hour, hours = chance.uniform(17, 22.5), chance.uniform(0.4, 5.5)
+            yield _session(chance, day, hour=hour, hours=hours)
+
+
+def _session(
+    chance: Random, day: dt.date, *, hour: float, hours: float, power_kw: float | None = None
+) -> SimulatedSession:
+    """Make a session that starts at a local `hour` of `day` and lasts `hours`."""
+    midnight = dt.datetime.combine(day, dt.time(), AMSTERDAM)
+    start = (midnight + dt.timedelta(hours=hour)).astimezone(dt.UTC)
+    return SimulatedSession(
+        id=_uuid(chance),
+        charger_id=chance.choices((GARAGE_ID, OPRIT_ID, SCHUUR_ID), (6, 3, 1))[0],
+        started_at=start,
+        ends_at=start + dt.timedelta(hours=hours),
+        power_kw=chance.choice((3.7, 7.4, 11.0)) if power_kw is None else power_kw,
+        tag=chance.choice(TAGS),
+    )
+
+
+def _offset(day: dt.date) -> dt.timedelta | None:
+    return dt.datetime.combine(day, dt.time(12), AMSTERDAM).utcoffset()
+
+
+def _uuid(chance: Random) -> str:
+    return str(UUID(int=chance.getrandbits(128), version=4))
