@@ -1,0 +1,54 @@
+"""Joulo: charging sessions, ERE credits and what they pay out."""
+
+import asyncio
+
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import AnyDeviceEntry
+
+from .cloud import account_of, async_get_client
+from .const import DOMAIN
+from .coordinator import (
+    AccountCoordinator,
+    ChargersCoordinator,
+    JouloConfigEntry,
+    JouloData,
+    SessionsCoordinator,
+)
+from .history import SessionHistory
+
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR]
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
+    """Set up an account; only the chargers decide whether that succeeds."""
+    client = async_get_client(hass, account_of(entry))
+    history = SessionHistory(hass, entry.entry_id)
+    await history.async_load()
+    chargers = ChargersCoordinator(hass, entry, client, history)
+    await chargers.async_config_entry_first_refresh()
+    sessions = SessionsCoordinator(chargers)
+    account = AccountCoordinator(sessions)
+    await asyncio.gather(sessions.async_refresh(), account.async_refresh())
+    entry.runtime_data = JouloData(chargers, sessions, account)
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
+    """Unload an account; what it knows of its sessions is written first."""
+    await entry.runtime_data.chargers.history.async_save()
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the stored sessions of an account that is removed."""
+    await SessionHistory(hass, entry.entry_id).async_remove()
+
+
+async def async_remove_config_entry_device(
+    _hass: HomeAssistant, entry: JouloConfigEntry, device_entry: AnyDeviceEntry
+) -> bool:
+    """Let a user delete a charger that Joulo does not list any more."""
+    listed = {(DOMAIN, charger_id) for charger_id in entry.runtime_data.chargers.data}
+    return not device_entry.identifiers & (listed | {(DOMAIN, entry.entry_id)})

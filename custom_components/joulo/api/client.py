@@ -1,0 +1,275 @@
+"""The Joulo cloud as a Python object: one method per endpoint, every request through the gate."""
+
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+import json
+import logging
+from typing import Any, Final
+
+from aiohttp import (
+    ClientConnectorError,
+    ClientError,
+    ClientHandlerType,
+    ClientOSError,
+    ClientRequest,
+    ClientResponse,
+    ClientSession,
+    ClientTimeout,
+    ServerDisconnectedError,
+)
+from yarl import URL
+
+from .errors import (
+    JouloAuthError,
+    JouloConnectionError,
+    JouloError,
+    JouloInsecureUrlError,
+    JouloNotFoundError,
+    JouloRateLimitError,
+    JouloResponseError,
+    JouloScopeError,
+    JouloServerError,
+)
+from .gate import Door, Gate
+from .models import Charger, ChargingSession, Energy, Me, SessionPage
+from .reading import Unlisted, read_count, read_moment, read_number, read_text
+
+API_URL: Final = "https://api.joulo.nl/functions/v1/api"
+LARGEST_PAGE: Final = 100
+"""Sessions; Joulo sends no more on a page."""
+
+_LOGGER = logging.getLogger(__name__)
+_TIMEOUT = ClientTimeout(total=15)
+_LARGEST_BODY = 10_000_000
+_CHUNK = 65_536
+_LONGEST_RETRY = 86_400.0
+_DEFAULT_RETRY = 60.0
+_LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+class JouloClient:
+    """Asks Joulo on behalf of one token.
+
+    Every method raises a JouloError: auth, scope, rate limit, connection, server, response or not found.
+    """
+
+    def __init__(
+        self, session: ClientSession, token: str, *, url: str = API_URL, gate: Gate | None = None
+    ) -> None:
+        """Raise JouloInsecureUrlError for an address that would send the token in plain text."""
+        self.gate = gate or Gate()
+        self._session = session
+        self._token = token
+        self._url = _checked_url(url)
+        self._reported: set[str] = set()
+
+    async def chargers(self) -> tuple[Charger, ...]:
+        """Return all chargers of the account (Joulo developer docs, Chargers)."""
+
+        async def send() -> tuple[Charger, ...]:
+            rows = _rows(await self._get(Door.CHARGERS), "chargers")
+            chargers = self._read_all(Charger, rows)
+            for charger in chargers:
+                self._report_unlisted("status", charger.status)
+                self._report_unlisted("connection type", charger.connection_type)
+            return chargers
+
+        return await self.gate.ask(Door.CHARGERS, None, send)
+
+    async def session_page(
+        self,
+        *,
+        since: datetime | None = None,
+        until: str | None = None,
+        offset: int = 0,
+        charger_id: str | None = None,
+    ) -> SessionPage:
+        """Return a page of at most 100 charging sessions, newest first (Joulo developer docs, Sessions).
+
+        Both ends include the sessions that start just then; `until` is a moment as Joulo wrote it.
+        """
+        query = {"limit": str(LARGEST_PAGE)}
+        if offset:
+            query["offset"] = str(offset)
+        if charger_id is not None:
+            query["charger_id"] = charger_id
+        if since is not None:
+            query["from"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        if until is not None:
+            query["to"] = until
+        door = Door.SESSIONS if until is None else Door.HISTORY
+
+        async def send() -> SessionPage:
+            document = await self._get(door, query)
+            rows = _rows(document, "sessions")
+            starts = [
+                (moment, row["started_at"])
+                for row in rows
+                if isinstance(row, dict) and (moment := read_moment(row.get("started_at")))
+            ]
+            return SessionPage(
+                sessions=self._read_all(ChargingSession, rows),
+                oldest=min(starts)[1] if starts else None,
+                rows=len(rows),
+                full=len(rows) >= (read_count(document.get("limit")) or LARGEST_PAGE),
+            )
+
+        return await self.gate.ask(door, query, send)
+
+    async def energy(self) -> Energy:
+        """Return the account's sums, in all and by month (Joulo developer docs, Energy statistics)."""
+
+        async def send() -> Energy:
+            energy = Energy.from_dict(_object(await self._get(Door.ENERGY)))
+            if energy == Energy():
+                raise JouloResponseError("no totals")
+            return energy
+
+        return await self.gate.ask(Door.ENERGY, None, send)
+
+    async def me(self) -> Me:
+        """Return whose token it is and what an ERE credit is worth (Joulo developer docs, Sessions)."""
+
+        async def send() -> Me:
+            return Me.from_dict(_object(await self._get(Door.ME)))
+
+        return await self.gate.ask(Door.ME, None, send)
+
+    def _read_all[ModelT: (Charger, ChargingSession)](
+        self, model: type[ModelT], rows: list[Any]
+    ) -> tuple[ModelT, ...]:
+        """Return the rows that can be read, the first of those with the same id; report the others."""
+        items: dict[str, ModelT] = {}
+        for row in rows:
+            try:
+                item = model.from_dict(_object(row))
+            except (JouloResponseError, LookupError, ValueError) as error:
+                self._report(f"A {model.__name__} from Joulo is left out: {_reason(error)}")
+            else:
+                items.setdefault(item.id, item)
+        if rows and not items:
+            raise JouloResponseError(f"no {model.__name__} can be read")
+        return tuple(items.values())
+
+    def _report_unlisted(self, what: str, value: object) -> None:
+        if isinstance(value, Unlisted):
+            self._report(f"Joulo sent a {what} that is not known here: {value!r}")
+
+    def _report(self, message: str) -> None:
+        """Log a message once; polling would repeat it every minute."""
+        if message not in self._reported:
+            self._reported.add(message)
+            _LOGGER.warning(message)
+
+    async def _get(self, door: Door, query: dict[str, str] | None = None) -> Any:
+        """Send a request and return the JSON document it brings."""
+        if not self._token.isascii() or not self._token.isprintable() or not self._token.strip():
+            raise JouloAuthError
+        try:
+            async with self._session.get(
+                self._url / door.path,
+                params=query,
+                headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+                timeout=_TIMEOUT,
+                allow_redirects=False,
+                middlewares=(_send_once,),
+            ) as response:
+                body = await _read_body(response)
+        except ClientConnectorError as error:
+            raise JouloConnectionError(type(error).__name__, sent=False) from error
+        except (ClientError, TimeoutError) as error:
+            raise JouloConnectionError(type(error).__name__, sent=True) from error
+        if response.status != HTTPStatus.OK:
+            raise _error_of(response, body)
+        return _parse(body)
+
+
+def _checked_url(url: str) -> URL:
+    try:
+        checked = URL(url)
+    except ValueError as error:
+        raise JouloInsecureUrlError from error
+    loopback = checked.scheme == "http" and checked.host in _LOOPBACK
+    if not checked.host or (checked.scheme != "https" and not loopback):
+        raise JouloInsecureUrlError
+    return checked
+
+
+async def _send_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
+    """Keep aiohttp from sending a request a second time, faster than Joulo allows, when it is dropped."""
+    try:
+        return await send(request)
+    except ClientConnectorError:
+        raise
+    except (ClientOSError, ServerDisconnectedError) as error:
+        raise JouloConnectionError(type(error).__name__, sent=True) from error
+
+
+async def _read_body(response: ClientResponse) -> bytes:
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(_CHUNK):
+        body += chunk
+        if len(body) > _LARGEST_BODY:
+            raise JouloResponseError("more than 10 MB")
+    return bytes(body)
+
+
+def _parse(body: bytes) -> Any:
+    # The standard library reads NaN and Infinity too, which then count as absent, field by field.
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise JouloResponseError("not JSON") from error
+
+
+def _error_of(response: ClientResponse, body: bytes) -> JouloError:
+    """Return what the status means; of the body only the name of the missing scope is used."""
+    match response.status:
+        case HTTPStatus.UNAUTHORIZED:
+            return JouloAuthError()
+        case HTTPStatus.FORBIDDEN:
+            return JouloScopeError(_required_scope(body))
+        case HTTPStatus.NOT_FOUND:
+            return JouloNotFoundError()
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return JouloRateLimitError(_retry_after(response.headers.get("Retry-After")))
+        case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            return JouloServerError(status)
+        case status:
+            return JouloResponseError(f"HTTP {status}")
+
+
+def _required_scope(body: bytes) -> str | None:
+    try:
+        return read_text(_object(_parse(body)).get("required_scope"))
+    except JouloResponseError:
+        return None
+
+
+def _retry_after(header: str | None) -> float:
+    """Return the seconds to wait, at most a day, from either form of `Retry-After` (RFC 9110)."""
+    if (seconds := read_number(header)) is None:
+        try:
+            moment = parsedate_to_datetime(header or "")
+        except ValueError:
+            return _DEFAULT_RETRY
+        seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), _LONGEST_RETRY)
+
+
+def _object(document: Any) -> dict[str, Any]:
+    if not isinstance(document, dict):
+        raise JouloResponseError("not an object")
+    return document
+
+
+def _rows(document: Any, key: str) -> list[Any]:
+    rows = _object(document).get(key)
+    if not isinstance(rows, list):
+        raise JouloResponseError(f"no list of {key}")
+    return rows
+
+
+def _reason(error: Exception) -> str:
+    return str(error) if isinstance(error, (JouloResponseError, ValueError)) else "incomplete"

@@ -1,0 +1,229 @@
+"""What Joulo answers, as frozen typed values: `None` wherever it sent nothing that can be read.
+
+Shapes and rules come from the Joulo developer docs (Chargers, Sessions, Energy statistics); what only
+clients in the wild have seen is marked so.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, ClassVar, override
+
+from mashumaro import DataClassDictMixin, field_options
+from mashumaro.config import BaseConfig
+
+from .reading import (
+    Unlisted,
+    read_count,
+    read_flag,
+    read_moment,
+    read_month,
+    read_number,
+    read_text,
+    read_word,
+)
+
+
+class ChargerStatus(StrEnum):
+    """How Joulo sees a charger; the docs do not enumerate it, these have been seen."""
+
+    ONLINE = "online"
+    OFFLINE = "offline"
+    CHARGING = "charging"
+    ACTIVE = "active"
+    UNAVAILABLE = "unavailable"
+    UNKNOWN = "unknown"
+
+
+class ConnectionType(StrEnum):
+    """How a charger connects to Joulo (`cloud_api` has only been seen in the wild)."""
+
+    EASEE = "easee"
+    WALLBOX = "wallbox"
+    ZAPTEC = "zaptec"
+    ENPHASE = "enphase"
+    OCPP = "ocpp"
+    SMAPPEE = "smappee"
+    V2C = "v2c"
+    CLOUD_API = "cloud_api"
+    OTHER = "other"
+
+
+class SessionStatus(StrEnum):
+    """Where a charging session stands (`stopped` has only been seen in the wild)."""
+
+    ACTIVE = "active"
+    CHARGING = "charging"
+    COMPLETED = "completed"
+    STOPPED = "stopped"
+
+
+class Model(DataClassDictMixin):
+    """A value read from JSON tolerantly; without its `required` fields it cannot be made."""
+
+    required: ClassVar[tuple[str, ...]] = ()
+
+    class Config(BaseConfig):
+        """Read every field by its type, whatever Joulo sent in its place."""
+
+        serialization_strategy = {  # noqa: RUF012 (mashumaro's own)
+            str: {"deserialize": read_text},
+            float: {"deserialize": read_number},
+            int: {"deserialize": read_count},
+            bool: {"deserialize": read_flag},
+            datetime: {"deserialize": read_moment},
+            date: {"deserialize": read_month},
+        }
+
+    def __post_init__(self) -> None:
+        """Refuse a value that lacks what identifies it."""
+        for name in self.required:
+            if getattr(self, name) is None:
+                raise ValueError(f"no {name}")
+
+
+def read_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT | None]:
+    """Return a reader of a part that may be missing or unreadable."""
+
+    def read(value: object) -> ModelT | None:
+        try:
+            return model.from_dict(value) if isinstance(value, dict) else None
+        except ValueError, LookupError:
+            return None
+
+    return read
+
+
+def read_models[ModelT: Model](
+    model: type[ModelT], key: Callable[[ModelT], Hashable]
+) -> Callable[[object], tuple[ModelT, ...]]:
+    """Return a reader of a list: unreadable items are left out, the first of equal keys wins."""
+    read_item = read_model(model)
+
+    def read(value: object) -> tuple[ModelT, ...]:
+        items: dict[Hashable, ModelT] = {}
+        for raw in value if isinstance(value, list) else ():
+            if (item := read_item(raw)) is not None:
+                items.setdefault(key(item), item)
+        return tuple(items.values())
+
+    return read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CurrentSession(Model):
+    """The charging session that runs on a charger; `kwh_so_far` in kWh."""
+
+    required = ("id", "started_at")
+
+    id: str
+    started_at: datetime
+    kwh_so_far: float | None = None
+    id_tag: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charger(Model):
+    """A charger; `latest_meter_wh` in Wh, sent only where there is a meter."""
+
+    required = ("id",)
+
+    id: str
+    nickname: str | None = None
+    slug: str | None = None
+    connection_type: ConnectionType | Unlisted | None = field(
+        default=None, metadata=field_options(deserialize=read_word(ConnectionType))
+    )
+    status: ChargerStatus | Unlisted | None = field(
+        default=None, metadata=field_options(deserialize=read_word(ChargerStatus))
+    )
+    mid_certified: bool | None = None
+    is_charging: bool | None = None
+    current_session: CurrentSession | None = field(
+        default=None, metadata=field_options(deserialize=read_model(CurrentSession))
+    )
+    latest_meter_wh: float | None = None
+    meter_updated_at: datetime | None = None
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Take `name` where there is no `nickname`, as seen in the wild."""
+        return {"nickname": d.get("name")} | {k: v for k, v in d.items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargingSession(Model):
+    """A charging session; completed means that `ended_at` is set. `kwh` in kWh."""
+
+    required = ("id", "charger_id", "started_at")
+
+    id: str
+    charger_id: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    kwh: float | None = None
+    ere_credits: float | None = None
+    status: SessionStatus | Unlisted | None = field(
+        default=None, metadata=field_options(deserialize=read_word(SessionStatus))
+    )
+    id_tag: str | None = None
+    counts_for_ere: bool | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Month(Model):
+    """The sums of a calendar month (its first day) in Europe/Amsterdam: kWh, ERE credits, count."""
+
+    required = ("month",)
+
+    month: date
+    kwh: float | None = None
+    ere_credits: float | None = None
+    sessions: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Energy(Model):
+    """The account's sums: kWh, ERE credits, count.
+
+    Where `total_kwh_all` is sent it counts every charger, and the other figures MID-certified ones only.
+    """
+
+    total_kwh: float | None = None
+    total_kwh_all: float | None = None
+    total_ere_credits: float | None = None
+    total_sessions: int | None = None
+    months: tuple[Month, ...] = field(
+        default=(), metadata=field_options(deserialize=read_models(Month, lambda m: m.month))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Me(Model):
+    """Whose token it is, and at what terms: EUR per ERE credit before the fee, and the fee in percent."""
+
+    id: str | None = None
+    ere_price_mid: float | None = None
+    effective_fee_pct: float | None = None
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Take `user_id` where there is no `id`."""
+        return {"id": d.get("user_id")} | {k: v for k, v in d.items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionPage:
+    """A page of `/sessions`, newest first.
+
+    `oldest` is the earliest `started_at` on it, exactly as received: where the next page begins.
+    `rows` counts what Joulo sent, readable or not; a `full` page may have more behind it.
+    """
+
+    sessions: tuple[ChargingSession, ...]
+    oldest: str | None
+    rows: int
+    full: bool

@@ -1,0 +1,49 @@
+"""Reads a whole range of charging sessions, a page at a time."""
+
+from datetime import datetime
+
+from .client import JouloClient
+from .errors import JouloResponseError
+from .models import ChargingSession
+
+
+class SessionRange:
+    """Walks a range newest first by keyset: the next page ends where the last one began.
+
+    Paging by offset alone would skip sessions when one is removed meanwhile. Between two pages the
+    caller lets the gate's interval pass; an error leaves the walk where it was.
+    """
+
+    def __init__(
+        self, client: JouloClient, *, since: datetime | None = None, until: str | None = None
+    ) -> None:
+        """Begin at the newest session, or at `until` as Joulo wrote it; end at `since`, included."""
+        self.complete = False
+        self._client = client
+        self._since = since
+        self._until = until
+        self._offset = 0
+        self._seen: set[str] = set()
+
+    @property
+    def until(self) -> str | None:
+        """Where the next page begins: with it a walk can be taken up again."""
+        return self._until
+
+    async def read_page(self) -> tuple[ChargingSession, ...]:
+        """Return the next page's sessions that no page brought before; then `complete` may be true."""
+        page = await self._client.session_page(
+            since=self._since, until=self._until, offset=self._offset
+        )
+        fresh = tuple(session for session in page.sessions if session.id not in self._seen)
+        self._seen.update(session.id for session in fresh)
+        if not page.full:
+            self.complete = True
+        elif page.oldest is not None and page.oldest != self._until:
+            self._until, self._offset = page.oldest, 0
+        elif fresh or not self._offset:
+            # More sessions share this moment than fit on a page: step on inside it.
+            self._offset += page.rows
+        else:
+            raise JouloResponseError("its pages repeat themselves")
+        return fresh

@@ -1,0 +1,91 @@
+"""Tolerant readers of single JSON values: what is absent, null or nonsense becomes `None`."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from math import isfinite
+
+LONGEST_TEXT = 255
+"""Characters; Home Assistant keeps no longer state, and no id, name or tag of Joulo's is longer."""
+
+_YEARS = range(2000, 2200)
+"""A moment outside them is nonsense, and would overflow calendar arithmetic."""
+
+
+class Unlisted(str):
+    """A word that Joulo sent and this version does not know."""
+
+    __slots__ = ()
+
+
+def read_text(value: object) -> str | None:
+    """Return the text without surrounding space; a number counts as text, an empty text as absent."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    try:
+        text = str(value)
+    except ValueError:  # an integer of thousands of digits
+        return None
+    # Half a surrogate pair can be neither stored nor shown.
+    text = text.encode(errors="replace").decode().strip()
+    return text if 0 < len(text) <= LONGEST_TEXT else None
+
+
+def read_number(value: object) -> float | None:
+    """Return a finite number; numbers may come as strings."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError, OverflowError:
+        return None
+    return number if isfinite(number) else None
+
+
+def read_count(value: object) -> int | None:
+    """Return a whole number."""
+    number = read_number(value)
+    return int(number) if number is not None and number.is_integer() else None
+
+
+def read_flag(value: object) -> bool | None:
+    """Return a boolean; nothing else is taken for one."""
+    return value if isinstance(value, bool) else None
+
+
+def read_moment(value: object) -> datetime | None:
+    """Return an ISO 8601 moment in UTC, with or without fraction; without a zone it is UTC."""
+    if not isinstance(value, str):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.strip())
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except ValueError, OverflowError:
+        return None
+    return moment if moment.year in _YEARS else None
+
+
+def read_month(value: object) -> date | None:
+    """Return the first day of a month written as `YYYY-MM` or as any day in it."""
+    if not isinstance(value, str):
+        return None
+    try:
+        day = date.fromisoformat(f"{value.strip()[:7]}-01")
+    except ValueError:
+        return None
+    return day if day.year in _YEARS else None
+
+
+def read_word[WordT: StrEnum](words: type[WordT]) -> Callable[[object], WordT | Unlisted | None]:
+    """Return a reader of an enumeration that keeps unlisted words apart."""
+
+    def read(value: object) -> WordT | Unlisted | None:
+        text = read_text(value)
+        if text is None:
+            return None
+        try:
+            return words(text.lower())
+        except ValueError:
+            return Unlisted(text)
+
+    return read

@@ -1,0 +1,18 @@
+"""Names and limits that more than one room uses."""
+
+from typing import Final
+
+DOMAIN: Final = "joulo"
+
+CONF_ADVANCED: Final = "advanced"
+CONF_CHARGERS_INTERVAL: Final = "chargers_interval"
+
+CHARGERS_INTERVAL: Final = 60
+"""Seconds; also the shortest that Joulo allows."""
+LONGEST_CHARGERS_INTERVAL: Final = 900
+"""Seconds; Joulo itself hears from cloud-connected chargers every 15 minutes."""
+
+ERE: Final = "ERE"
+"""An ERE credit: an emission reduction unit, 1 kg CO2."""
+EURO: Final = "EUR"
+EURO_PER_ERE: Final = "EUR/ERE"

@@ -1,0 +1,81 @@
+"""The device registry: chargers below their account, coming, renamed and going without a reload."""
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.typing import UNDEFINED
+
+from .api import Charger, ConnectionType
+from .const import DOMAIN
+
+_DASHBOARD = "https://joulo.nl/dashboard"
+_MANUFACTURER = "Joulo"
+
+
+@callback
+def charger_ids(registry: dr.DeviceRegistry, entry: ConfigEntry) -> set[str]:
+    """Return the ids of the chargers that have a device, seen in this run or an earlier one."""
+    return {
+        identifier
+        for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
+        for domain, identifier in device.identifiers
+        if domain == DOMAIN and identifier != entry.entry_id
+    }
+
+
+class ChargerDevices:
+    """The devices of one account."""
+
+    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+        self._registry = dr.async_get(hass)
+        self._entry = entry
+        self._missing: set[str] = set()
+
+    @callback
+    def async_sync(self, chargers: tuple[Charger, ...]) -> set[str]:
+        """Follow a fresh answer; return the ids of the chargers whose devices went.
+
+        A charger goes when two answers in a row list others but not it. An empty answer removes
+        nothing: it is how a hiccup looks.
+        """
+        account_id = self._account_id()
+        for charger in chargers:
+            self._add_or_rename(charger, account_id)
+        if not chargers:
+            return set()
+        missing = charger_ids(self._registry, self._entry) - {charger.id for charger in chargers}
+        gone = missing & self._missing
+        for charger_id in gone:
+            self._remove(charger_id)
+        self._missing = missing - gone
+        return gone
+
+    def _account_id(self) -> str:
+        return self._registry.async_get_or_create(
+            config_entry_id=self._entry.entry_id,
+            identifiers={(DOMAIN, self._entry.entry_id)},
+            entry_type=dr.DeviceEntryType.SERVICE,
+            name=self._entry.title,
+            manufacturer=_MANUFACTURER,
+            configuration_url=_DASHBOARD,
+        ).id
+
+    def _add_or_rename(self, charger: Charger, account_id: str) -> None:
+        connection = charger.connection_type
+        self._registry.async_get_or_create(
+            config_entry_id=self._entry.entry_id,
+            identifiers={(DOMAIN, charger.id)},
+            manufacturer=_MANUFACTURER,
+            model=connection.value if isinstance(connection, ConnectionType) else None,
+            via_device_id=account_id,
+            name=charger.nickname or UNDEFINED,
+            # One without a nickname is called by what it is.
+            translation_key=None if charger.nickname else "charger",
+        )
+
+    def _remove(self, charger_id: str) -> None:
+        device = self._registry.async_get_device_by_identifier(
+            (DOMAIN, charger_id), self._entry.entry_id
+        )
+        if device is not None:
+            self._registry.async_remove_device(device.id)

@@ -1,0 +1,76 @@
+"""Diagnostics of an account and of a charger, without what identifies or opens anything."""
+
+from dataclasses import asdict
+from typing import Any
+
+from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.device_registry import DeviceEntry
+
+from .api import Door
+from .const import DOMAIN
+from .coordinator import ChargerState, JouloConfigEntry, JouloCoordinator
+
+_PRIVATE = {CONF_TOKEN, "id", "charger_id", "id_tag", "nickname", "slug"}
+
+
+async def async_get_config_entry_diagnostics(
+    _hass: HomeAssistant, entry: JouloConfigEntry
+) -> dict[str, Any]:
+    """Return what the integration knows, and when it may ask again."""
+    data = entry.runtime_data
+    client = data.chargers.client
+    return {
+        "entry": {
+            "data": async_redact_data(entry.data, _PRIVATE),
+            "options": dict(entry.options),
+            "has_account_id": entry.unique_id is not None,
+        },
+        "gate": {
+            "refused": client.gate.refused,
+            "opens_in": {door.name.lower(): round(client.gate.opens_in(door)) for door in Door},
+        },
+        "coordinators": {
+            coordinator.name: _coordinator(coordinator)
+            for coordinator in (data.chargers, data.sessions, data.account)
+        },
+        "chargers": [_charger(state) for state in data.chargers.data.values()],
+        "history": {
+            "sessions": len(data.chargers.history.sessions),
+            "last_read": data.chargers.history.last_read,
+        },
+        "account": [
+            async_redact_data(
+                asdict(state) | {"failed": sorted(door.name for door in state.failed)}, _PRIVATE
+            )
+            for state in data.account.data.values()
+        ],
+    }
+
+
+async def async_get_device_diagnostics(
+    _hass: HomeAssistant, entry: JouloConfigEntry, device: DeviceEntry
+) -> dict[str, Any]:
+    """Return what is known of a charger; of the account's own device, nothing beyond the entry's."""
+    data = entry.runtime_data
+    return {
+        "chargers": [
+            _charger(state)
+            | {"last_session": async_redact_data(asdict(data.sessions.data[charger_id]), _PRIVATE)}
+            for charger_id, state in data.chargers.data.items()
+            if (DOMAIN, charger_id) in device.identifiers
+        ],
+    }
+
+
+def _charger(state: ChargerState) -> dict[str, Any]:
+    return async_redact_data(asdict(state), _PRIVATE)
+
+
+def _coordinator(coordinator: JouloCoordinator[Any]) -> dict[str, Any]:
+    return {
+        "last_update_success": coordinator.last_update_success,
+        "last_exception": repr(coordinator.last_exception),
+        "update_interval": str(coordinator.update_interval),
+    }

@@ -1,0 +1,92 @@
+"""What all entities have in common: an owner, which is a charger or the account, and its device."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, override
+
+from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.device_registry import DeviceInfo
+from homeassistant.helpers.entity import Entity, EntityDescription
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import JouloCoordinator
+
+
+@dataclass(frozen=True, kw_only=True)
+class JouloEntityDescription[StateT](EntityDescription):
+    """When an entity exists at all, and when it has an answer to show."""
+
+    exists_fn: Callable[[StateT], bool] = lambda _: True
+    available_fn: Callable[[StateT], bool] = lambda _: True
+
+
+class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
+    """An entity that shows its owner's state."""
+
+    _attr_has_entity_name = True
+    entity_description: JouloEntityDescription[StateT]
+
+    def __init__(
+        self,
+        coordinator: JouloCoordinator[StateT],
+        owner_id: str,
+        description: JouloEntityDescription[StateT],
+    ) -> None:
+        """Attach to the owner's device, which the coordinator has registered."""
+        super().__init__(coordinator)
+        self.entity_description = description
+        self._owner_id = owner_id
+        self._attr_translation_key = description.key
+        self._attr_unique_id = f"{owner_id}_{description.key}"
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, owner_id)})
+
+    @property
+    def owner(self) -> StateT:
+        """The owner's state; only while the entity is available."""
+        return self.coordinator.data[self._owner_id]
+
+    @property
+    @override
+    def available(self) -> bool:
+        return (
+            super().available
+            and self._owner_id in self.coordinator.data
+            and self.entity_description.available_fn(self.owner)
+        )
+
+
+@callback
+def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
+    coordinator: JouloCoordinator[StateT],
+    descriptions: Iterable[DescriptionT],
+    entity_class: Callable[[JouloCoordinator[StateT], str, DescriptionT], Entity],
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add what exists by now, and what comes later: a new charger, or a figure sent for the first time."""
+    entry = coordinator.config_entry
+    known: set[tuple[str, str]] = set()
+
+    @callback
+    def add_new() -> None:
+        registry = dr.async_get(coordinator.hass)
+        # A charger whose device went gets new entities when it comes back.
+        for owner_id, key in tuple(known):
+            identifier = (DOMAIN, owner_id)
+            if owner_id not in coordinator.data and not registry.async_get_device_by_identifier(
+                identifier, entry.entry_id
+            ):
+                known.discard((owner_id, key))
+        new = {
+            (owner_id, description.key): entity_class(coordinator, owner_id, description)
+            for owner_id, state in coordinator.data.items()
+            for description in descriptions
+            if (owner_id, description.key) not in known and description.exists_fn(state)
+        }
+        known.update(new)
+        async_add_entities(new.values())
+
+    add_new()
+    entry.async_on_unload(coordinator.async_add_listener(add_new))

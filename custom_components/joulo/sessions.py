@@ -1,0 +1,103 @@
+"""Arithmetic on charging sessions: hours, months, ERE credits and euros. Pure functions, no state.
+
+Sources: Joulo developer docs, Sessions (ERE credits and euros) and Energy statistics (months).
+"""
+
+from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from .api import ChargingSession, Energy, Me, Month
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+"""Joulo's months and years follow this zone wherever Home Assistant runs."""
+
+RENEWABLE_FRACTION = {2026: 0.505}
+"""Of Dutch grid electricity by year (CBS); a year that is not listed gives no estimate."""
+
+FOSSIL_REFERENCE = 0.6588
+"""ERE credits per renewable kWh: 0.183 kg CO2-eq/MJ x 3.6 MJ/kWh (RED III)."""
+
+_HOUR = timedelta(hours=1)
+
+
+def estimated_ere(kwh: float | None, started_at: datetime) -> float | None:
+    """Return the ERE credits that so much energy earns; unknown for a year without a known fraction."""
+    fraction = RENEWABLE_FRACTION.get(started_at.astimezone(AMSTERDAM).year)
+    if kwh is None or fraction is None:
+        return None
+    return kwh * fraction * FOSSIL_REFERENCE
+
+
+def ere_credits(session: ChargingSession) -> float | None:
+    """Return Joulo's figure; Joulo sends none for a session without energy, which earns none."""
+    if session.ere_credits is None and session.kwh == 0:
+        return 0.0
+    return session.ere_credits
+
+
+def shown_ere(session: ChargingSession) -> float | None:
+    """Return Joulo's figure for a session that is over, and until there is one, our estimate."""
+    if session.ended_at is None:
+        return estimated_ere(session.kwh, session.started_at)
+    return ere_credits(session)
+
+
+def net_value(ere: float | None, me: Me | None) -> float | None:
+    """Return what so many ERE credits pay out in EUR, after the fee."""
+    if ere is None or me is None or me.ere_price_mid is None or me.effective_fee_pct is None:
+        return None
+    return ere * me.ere_price_mid * (1 - me.effective_fee_pct / 100)
+
+
+def session_value(
+    session: ChargingSession, me: Me | None, *, mid_certified: bool | None
+) -> float | None:
+    """Return what a session pays out in EUR: nothing where its charger or Joulo says it does not count."""
+    if mid_certified is False or session.counts_for_ere is False:
+        return 0.0
+    if mid_certified is None:
+        return None
+    return net_value(ere_credits(session), me)
+
+
+def duration(started_at: datetime, ended_at: datetime | None) -> float | None:
+    """Return the hours between; unknown while there is no end, or one before the start."""
+    if ended_at is None or ended_at < started_at:
+        return None
+    return (ended_at - started_at) / _HOUR
+
+
+def average_power(kwh: float | None, hours: float | None) -> float | None:
+    """Return the average in kW; unknown over no time."""
+    if kwh is None or not hours:
+        return None
+    return kwh / hours
+
+
+def local_day(moment: datetime) -> date:
+    """Return the day in Amsterdam."""
+    return moment.astimezone(AMSTERDAM).date()
+
+
+def midnight(day: date) -> datetime:
+    """Return the moment at which a day begins in Amsterdam."""
+    return datetime.combine(day, time(), AMSTERDAM)
+
+
+def month_figures(energy: Energy, day: date) -> Month | None:
+    """Return the sums of the day's month; a month that Joulo does not list among others is empty."""
+    first = day.replace(day=1)
+    if not energy.months:
+        return None
+    listed = (month for month in energy.months if month.month == first)
+    return next(listed, Month(month=first, kwh=0.0, ere_credits=0.0, sessions=0))
+
+
+def year_total(energy: Energy, day: date, figure: Callable[[Month], float | None]) -> float | None:
+    """Return the sum of a figure over the day's year; unknown where a month of it is."""
+    if not energy.months:
+        return None
+    figures = [figure(month) for month in energy.months if month.month.year == day.year]
+    known = [value for value in figures if value is not None]
+    return sum(known) if len(known) == len(figures) else None

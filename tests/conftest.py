@@ -1,0 +1,88 @@
+"""What most tests begin with: a simulated Joulo, and a Home Assistant that is set up against it."""
+
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
+from datetime import UTC, datetime
+from typing import Any
+from unittest.mock import PropertyMock, patch
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+
+import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
+from custom_components.joulo.const import DOMAIN
+from tests.simulator import DEMO_TOKEN, SimulatedAccount, SimulatedCloud, seeded_account, serve
+
+NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
+
+type Advance = Callable[[float], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture(autouse=True)
+def _custom_integrations(enable_custom_integrations: None) -> None:
+    """Let Home Assistant load the integration."""
+
+
+@pytest.fixture(autouse=True)
+def _now(freezer: FrozenDateTimeFactory) -> None:
+    """Begin every test at the same moment."""
+    freezer.move_to(NOW)
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    """Return an account with two years of sessions on three chargers."""
+    return seeded_account(NOW)
+
+
+@pytest.fixture
+def cloud(account: SimulatedAccount) -> SimulatedCloud:
+    """Return the cloud that serves the account."""
+    return SimulatedCloud(account)
+
+
+@pytest.fixture
+async def url(cloud: SimulatedCloud, socket_enabled: None) -> AsyncGenerator[str]:
+    """Serve the cloud on loopback and return its address."""
+    async with serve(cloud) as address:
+        yield address
+
+
+@pytest.fixture
+def entry(hass: HomeAssistant, url: str) -> MockConfigEntry:
+    """Return an entry for the account, known to Home Assistant and not set up yet."""
+    entry = MockConfigEntry(
+        domain=DOMAIN, title="Joulo", data={CONF_URL: url, CONF_TOKEN: DEMO_TOKEN}
+    )
+    entry.add_to_hass(hass)
+    return entry
+
+
+@pytest.fixture
+async def joulo(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
+    """Return the entry, set up."""
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    return entry
+
+
+@pytest.fixture
+def advance(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Advance:
+    """Return a function that lets seconds pass, with everything that is due in them."""
+
+    async def advance(seconds: float) -> None:
+        freezer.tick(seconds)
+        async_fire_time_changed(hass)
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    return advance
+
+
+@pytest.fixture
+def all_entities_enabled() -> Generator[None]:
+    """Enable the entities that are disabled by default."""
+    with patch.object(Entity, "entity_registry_enabled_default", PropertyMock(return_value=True)):
+        yield
