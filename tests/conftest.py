@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import UTC, datetime
+import logging
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -11,6 +12,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
+from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
+from syrupy.assertion import SnapshotAssertion
 
 import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
 from custom_components.joulo.const import DOMAIN
@@ -27,9 +30,21 @@ def _custom_integrations(enable_custom_integrations: None) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _no_access_log(caplog: pytest.LogCaptureFixture) -> None:
+    """Keep aiohttp from writing local times, which it cannot while time stands still."""
+    caplog.set_level(logging.WARNING, "aiohttp.access")
+
+
+@pytest.fixture(autouse=True)
 def _now(freezer: FrozenDateTimeFactory) -> None:
     """Begin every test at the same moment."""
     freezer.move_to(NOW)
+
+
+@pytest.fixture
+def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
+    """Write snapshots as Home Assistant does, without what differs from run to run."""
+    return snapshot.use_extension(HomeAssistantSnapshotExtension)
 
 
 @pytest.fixture
@@ -55,7 +70,10 @@ async def url(cloud: SimulatedCloud, socket_enabled: None) -> AsyncGenerator[str
 def entry(hass: HomeAssistant, url: str) -> MockConfigEntry:
     """Return an entry for the account, known to Home Assistant and not set up yet."""
     entry = MockConfigEntry(
-        domain=DOMAIN, title="Joulo", data={CONF_URL: url, CONF_TOKEN: DEMO_TOKEN}
+        domain=DOMAIN,
+        entry_id="01JOULO",
+        title="Joulo",
+        data={CONF_URL: url, CONF_TOKEN: DEMO_TOKEN},
     )
     entry.add_to_hass(hass)
     return entry
@@ -67,6 +85,15 @@ async def joulo(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done()
     return entry
+
+
+@pytest.fixture
+def identified(
+    hass: HomeAssistant, joulo: MockConfigEntry, account: SimulatedAccount
+) -> MockConfigEntry:
+    """Return the entry, set up, with the account's id, as a set-up by the user leaves it."""
+    hass.config_entries.async_update_entry(joulo, unique_id=account.id)
+    return joulo
 
 
 @pytest.fixture

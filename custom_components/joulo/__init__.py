@@ -2,6 +2,7 @@
 
 import asyncio
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import AnyDeviceEntry
@@ -36,9 +37,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
-    """Unload an account; what it knows of its sessions is written first."""
-    await entry.runtime_data.chargers.history.async_save()
-    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    """Unload an account; what it knows of its sessions is written."""
+    unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+    if unloaded:
+        await entry.runtime_data.chargers.history.async_close()
+    return unloaded
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
@@ -50,5 +53,7 @@ async def async_remove_config_entry_device(
     _hass: HomeAssistant, entry: JouloConfigEntry, device_entry: AnyDeviceEntry
 ) -> bool:
     """Let a user delete a charger that Joulo does not list any more."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return False
     listed = {(DOMAIN, charger_id) for charger_id in entry.runtime_data.chargers.data}
     return not device_entry.identifiers & (listed | {(DOMAIN, entry.entry_id)})

@@ -194,11 +194,11 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         self.chargers = chargers
         self.history = chargers.history
         self._running = set(self.history.running)
-        self._rest: SessionRange | None = None
-        self._cancel_rest: CALLBACK_TYPE | None = None
+        self._walk: SessionRange | None = None
+        self._cancel_walk: CALLBACK_TYPE | None = None
         self.data = self._last_sessions()
         self.config_entry.async_on_unload(chargers.async_add_listener(self._async_follow_chargers))
-        self.config_entry.async_on_unload(self._stop_rest)
+        self.config_entry.async_on_unload(self._stop_walk)
 
     @override
     async def _async_read(self) -> dict[str, LastSession]:
@@ -207,11 +207,8 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         last_read = self.history.last_read
         walk = SessionRange(self.client, since=last_read and last_read - _OVERLAP)
         self._take_over(await walk.read_page())
-        if walk.complete:
-            self.history.last_read = begun
-        elif self._rest is None:
-            self._rest = walk
-            self._read_on(begun)
+        if self._walk is None:
+            self._finish(walk, begun)
         return self._last_sessions()
 
     @callback
@@ -244,36 +241,42 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         session = self.history.last_completed(charger_id)
         return LastSession(session, self.history.values.get(session.id) if session else None)
 
-    def _read_on(self, begun: datetime, wait: float = 0) -> None:
-        """Read the range's next page as soon as the gate opens."""
+    def _finish(self, walk: SessionRange, begun: datetime) -> None:
+        """Take note that a range was read to its end, or go on with it as soon as the gate opens."""
+        if walk.complete:
+            self._walk = None
+            self.history.last_read = begun
+            return
+        self._walk = walk
+        self._read_on_after(self.client.gate.opens_in(Door.HISTORY), walk, begun)
 
-        async def read(_now: datetime) -> None:
-            if (rest := self._rest) is None:
-                return
-            try:
-                self._take_over(await rest.read_page())
-            except JouloRateLimitError as error:
-                self._read_on(begun, error.retry_after)
-            except JouloError as error:
-                # The next regular read begins again at the newest session.
-                _LOGGER.debug("Reading older charging sessions stopped: %s", error)
-                self._rest = None
-            else:
-                if rest.complete:
-                    self._rest = None
-                    self.history.last_read = begun
-                else:
-                    self._read_on(begun)
+    def _read_on_after(self, seconds: float, walk: SessionRange, begun: datetime) -> None:
+        async def read_on(_now: datetime) -> None:
+            await self._async_read_on(walk, begun)
+
+        self._cancel_walk = async_call_later(self.hass, seconds + _MARGIN, read_on)
+
+    async def _async_read_on(self, walk: SessionRange, begun: datetime) -> None:
+        try:
+            sessions = await walk.read_page()
+        except JouloRateLimitError as error:
+            if walk is self._walk:
+                self._read_on_after(error.retry_after, walk, begun)
+        except JouloError as error:
+            # The next regular read begins again at the newest session.
+            _LOGGER.debug("Reading older charging sessions stopped: %s", error)
+            self._walk = None
+        else:
+            if walk is self._walk:
+                self._take_over(sessions)
+                self._finish(walk, begun)
                 self.async_show_history()
 
-        wait = max(wait, self.client.gate.opens_in(Door.HISTORY)) + _MARGIN
-        self._cancel_rest = async_call_later(self.hass, wait, read)
-
     @callback
-    def _stop_rest(self) -> None:
-        self._rest = None
-        if self._cancel_rest is not None:
-            self._cancel_rest()
+    def _stop_walk(self) -> None:
+        self._walk = None
+        if self._cancel_walk is not None:
+            self._cancel_walk()
 
 
 @dataclass(frozen=True, slots=True)

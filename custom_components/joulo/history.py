@@ -38,6 +38,7 @@ class SessionHistory:
         self.running: set[str] = set()
         """The chargers on which a session runs."""
         self._live: dict[str, ChargingSession] = {}
+        self._closed = False
         self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry_id}.history")
 
     async def async_load(self) -> None:
@@ -51,8 +52,9 @@ class SessionHistory:
         self._live = {session.charger_id: session for session in live}
         self.values = stored["values"]
 
-    async def async_save(self) -> None:
-        """Write everything now."""
+    async def async_close(self) -> None:
+        """Write everything, and nothing after it: what comes next reads the file."""
+        self._closed = True
         await self._store.async_save(self._to_store())
 
     async def async_remove(self) -> None:
@@ -152,7 +154,8 @@ class SessionHistory:
         return session
 
     def _changed(self) -> None:
-        self._store.async_delay_save(self._to_store, _SAVE_DELAY)
+        if not self._closed:
+            self._store.async_delay_save(self._to_store, _SAVE_DELAY)
 
     def _to_store(self) -> _Stored:
         return {

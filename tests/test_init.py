@@ -1,0 +1,62 @@
+"""Setting an account up, unloading and removing it."""
+
+from typing import Any
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from tests.conftest import Advance
+from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud
+
+
+async def test_setting_up_asks_each_endpoint_once(
+    joulo: MockConfigEntry, cloud: SimulatedCloud
+) -> None:
+    assert joulo.state is ConfigEntryState.LOADED
+    assert sorted(request.path for request in cloud.requests) == [
+        "/chargers",
+        "/energy",
+        "/me",
+        "/sessions",
+    ]
+
+
+async def test_an_account_without_chargers_is_set_up_and_waits_for_one(
+    hass: HomeAssistant, account: SimulatedAccount, entry: MockConfigEntry, advance: Advance
+) -> None:
+    chargers = account.chargers
+    account.empty()
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert entry.state is ConfigEntryState.LOADED
+    account.add_charger(chargers[0])
+    await advance(61)
+    assert hass.states.is_state("sensor.garage_status", "online")
+
+
+async def test_after_unloading_nothing_is_asked_any_more(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    account.start_session(GARAGE_ID)
+    await advance(61)
+    assert await hass.config_entries.async_unload(joulo.entry_id)
+    cloud.forget_requests()
+    for _ in range(3):
+        await advance(3601)
+    assert cloud.requests == []
+    assert hass.states.is_state("sensor.garage_status", "unavailable")
+
+
+async def test_removing_the_entry_deletes_what_was_stored(
+    hass: HomeAssistant, joulo: MockConfigEntry, hass_storage: dict[str, Any]
+) -> None:
+    key = f"joulo.{joulo.entry_id}.history"
+    await hass.config_entries.async_unload(joulo.entry_id)
+    assert key in hass_storage
+    await hass.config_entries.async_remove(joulo.entry_id)
+    assert key not in hass_storage
