@@ -9,7 +9,6 @@ from .api import Charger, ConnectionType
 from .const import DOMAIN
 
 _DASHBOARD = "https://joulo.nl/dashboard"
-_MANUFACTURER = "Joulo"
 
 
 @callback
@@ -56,7 +55,7 @@ class ChargerDevices:
             identifiers={(DOMAIN, self._entry.entry_id)},
             entry_type=dr.DeviceEntryType.SERVICE,
             name=self._entry.title,
-            manufacturer=_MANUFACTURER,
+            manufacturer="Joulo",
             configuration_url=_DASHBOARD,
         ).id
 
@@ -65,7 +64,6 @@ class ChargerDevices:
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, charger.id)},
-            manufacturer=_MANUFACTURER,
             model=connection.value if isinstance(connection, ConnectionType) else None,
             via_device_id=account_id,
             name=charger.nickname or UNDEFINED,

@@ -1,0 +1,97 @@
+"""Start the simulated Joulo and Home Assistant, introduce them to each other, and watch."""
+
+import argparse
+import asyncio
+from collections.abc import Coroutine
+from pathlib import Path
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+from typing import Any
+
+from . import check
+from .home import NAME, PASSWORD, write_configuration
+from .service import DemoError
+from .stage import LOG, performance
+
+_ROOT = Path(__file__).parents[2]
+_CACHE = _ROOT / ".cache" / "demo"
+_USUAL_PORT = 8123
+_LONGEST_CHECK = 110  # seconds, besides stopping the programs
+
+
+def main() -> int:
+    """Run the demo and return its exit code."""
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="check what it shows, and end")
+    parser.add_argument("--language", default="en", help="of Home Assistant: en (default), nl, …")
+    options = parser.parse_args()
+
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(dir=_CACHE))
+    port = _free_port(0 if options.check else _USUAL_PORT)
+    write_configuration(folder, _ROOT / "custom_components", port, options.language)
+    run = _check if options.check else _show
+    try:
+        problems = asyncio.run(_until_stopped(run(folder, port, options.language)))
+    except DemoError as error:
+        problems = [str(error)]
+    except asyncio.CancelledError:
+        problems = ["Stopped before the check was done."] if options.check else []
+    if problems or options.check:
+        # Only now, so that the log holds the end too.
+        problems += check.log_problems((folder / LOG).read_text("utf-8"))
+    if problems:
+        print(*problems, f"The logs are in {folder}.", sep="\n", file=sys.stderr)
+        return 1
+    if options.check:
+        print("Everything is there.")
+    shutil.rmtree(folder)
+    return 0
+
+
+async def _show(folder: Path, port: int, language: str) -> list[str]:
+    async with performance(folder, port, language) as stage:
+        print(f"Home Assistant: {stage.home.url}   user: {NAME}   password: {PASSWORD}")
+        print(f"Simulated Joulo: {stage.simulator_url}")
+        print(f"Logs: {folder}")
+        print("Ctrl-C stops both.", flush=True)
+        await stage.last()
+    return []
+
+
+async def _check(folder: Path, port: int, language: str) -> list[str]:
+    try:
+        async with asyncio.timeout(_LONGEST_CHECK), performance(folder, port, language) as stage:
+            return await check.problems(stage)
+    except TimeoutError:
+        return [f"The check was not done after {_LONGEST_CHECK} s."]
+
+
+async def _until_stopped(run: Coroutine[Any, Any, list[str]]) -> list[str]:
+    """Cancel the run on the first signal, and let no second one spoil its cleaning up."""
+    task = asyncio.ensure_future(run)
+
+    def stop() -> None:
+        if not task.cancelling():
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    return await task
+
+
+def _free_port(wanted: int) -> int:
+    """Return a port that is free on this machine: the wanted one if possible."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    except OSError:
+        return _free_port(0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Home Assistant, set up and asked in the way a browser does it."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+import json
+from pathlib import Path
+from typing import Any, Self
+
+from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
+
+from .service import DemoError
+
+type Json = dict[str, Any]
+
+NAME = "demo"
+PASSWORD = "demo"  # noqa: S105 - opens nothing but a demo on this machine
+
+_CONFIGURATION = """\
+homeassistant:
+  name: Joulo demo
+  country: NL
+  currency: EUR
+  language: {language}
+  latitude: 52.09
+  longitude: 5.12
+  time_zone: Europe/Amsterdam
+  unit_system: metric
+http:
+  server_host: 127.0.0.1
+  server_port: {port}
+logger:
+  default: warning
+  logs:
+    custom_components.joulo: debug
+energy:
+frontend:
+history:
+logbook:
+recorder:
+"""
+
+# This one step is marked as done beforehand: its endpoint also sets up the weather, web radio
+# and text to speech, each of which installs packages and calls out to the internet.
+_ONBOARDING = {"version": 4, "key": "onboarding", "data": {"done": ["core_config"]}}
+
+
+def write_configuration(folder: Path, custom_components: Path, port: int, language: str) -> None:
+    """Lay out a new configuration folder that links to the integration."""
+    (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=port, language=language))
+    (folder / "custom_components").symlink_to(custom_components)
+    (folder / ".storage").mkdir()
+    (folder / ".storage" / "onboarding").write_text(json.dumps(_ONBOARDING))
+
+
+class Home:
+    """A session with Home Assistant: its REST API, and its websocket API once logged in."""
+
+    def __init__(self, session: ClientSession, url: str) -> None:
+        self.url = url
+        self._session = session
+        self._headers: dict[str, str] = {}
+
+    async def is_up(self) -> bool | None:
+        """Return True once Home Assistant answers, None before."""
+        try:
+            async with self._session.get(f"{self.url}/api/onboarding") as response:
+                return response.ok or None
+        except ClientError:
+            return None
+
+    async def is_running(self) -> bool | None:
+        """Return True once every integration is set up, None before."""
+        return (await self.call("GET", "/api/config"))["state"] == "RUNNING" or None
+
+    async def call(self, method: str, path: str, body: Json | None = None) -> Any:
+        """Return the answer of the REST API; DemoError if it is an error."""
+        async with self._session.request(
+            method, self.url + path, json=body, headers=self._headers
+        ) as response:
+            if not response.ok:
+                raise DemoError(f"{method} {path}: {response.status} {await response.text()}")
+            return await response.json()
+
+    async def onboard(self, language: str) -> None:
+        """Create the owner, log in, and finish the onboarding."""
+        client = {"client_id": f"{self.url}/"}
+        owner = {"name": "Demo", "username": NAME, "password": PASSWORD, "language": language}
+        code = (await self.call("POST", "/api/onboarding/users", client | owner))["auth_code"]
+        form = client | {"grant_type": "authorization_code", "code": code}
+        async with self._session.post(f"{self.url}/auth/token", data=form) as response:
+            token = (await response.json())["access_token"]
+        self._headers = {"Authorization": f"Bearer {token}"}
+        await self.call("POST", "/api/onboarding/analytics")
+        redirect = {"redirect_uri": f"{self.url}/?auth_callback=1"}
+        await self.call("POST", "/api/onboarding/integration", client | redirect)
+
+    async def add_integration(self, domain: str, answers: Json) -> str:
+        """Go through the set-up form of an integration and return the id of its entry."""
+        flows = "/api/config/config_entries/flow"
+        form = await self.call("POST", flows, {"handler": domain})
+        result: Json = await self.call("POST", f"{flows}/{form['flow_id']}", answers)
+        if result["type"] != "create_entry":
+            reason = result.get("reason") or result.get("errors")
+            raise DemoError(f"The set-up of {domain} ended in {result['type']}: {reason}")
+        entry_id: str = result["result"]["entry_id"]
+        return entry_id
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Connection]:
+        """Open the websocket API for as long as the context lasts."""
+        token = self._headers["Authorization"].removeprefix("Bearer ")
+        async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as socket:
+            yield await Connection(socket).log_in(token)
+
+
+class Connection:
+    """The websocket API: one question at a time."""
+
+    def __init__(self, socket: ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._last_id = 0
+
+    async def log_in(self, token: str) -> Self:
+        """Authenticate."""
+        await self._socket.receive_json()
+        await self._socket.send_json({"type": "auth", "access_token": token})
+        if (answer := await self._socket.receive_json())["type"] != "auth_ok":
+            raise DemoError(f"Home Assistant refused the log-in: {answer}")
+        return self
+
+    async def ask(self, command: str, **fields: Any) -> Any:
+        """Return the result of a command; DemoError if it is an error."""
+        self._last_id += 1
+        await self._socket.send_json({"id": self._last_id, "type": command, **fields})
+        answer = await self._socket.receive_json()
+        if not answer["success"]:
+            raise DemoError(f"{command}: {answer['error']['message']}")
+        return answer["result"]

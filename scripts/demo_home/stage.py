@@ -1,0 +1,102 @@
+"""The simulated Joulo and Home Assistant, running and introduced to each other."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+import sys
+
+from aiohttp import ClientSession
+
+from tests.simulator import DEMO_TOKEN
+
+from .home import Home, Json
+from .service import DemoError, Service, first_to_end, running
+
+LOG = "output.log"  # of Home Assistant
+_DOMAIN = "joulo"
+_ANNOUNCEMENT = "Joulo simulator on "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Both programs, and what is known about them."""
+
+    session: ClientSession
+    simulator: Service
+    simulator_url: str
+    home_assistant: Service
+    home: Home
+    language: str
+    entry_id: str
+    first_books: Json  # of the account, just before the integration was set up
+
+    async def books(self) -> tuple[Json, Json]:
+        """Return the simulator's account of the totals, and of the requests it got."""
+        return await _books(self.session, self.simulator_url)
+
+    async def last(self) -> None:
+        """Stay until one of the programs ends, which is an error."""
+        ended = await first_to_end(self.simulator, self.home_assistant)
+        raise DemoError(f"{ended.name} ended by itself.\n{ended.last_lines()}")
+
+
+@asynccontextmanager
+async def performance(folder: Path, port: int, language: str) -> AsyncGenerator[Stage]:
+    """Run both programs, with the integration set up, for as long as the context lasts.
+
+    `folder` holds Home Assistant's configuration; the logs are written there too.
+    """
+    python = sys.executable
+    simulate = (python, "-m", "tests.simulator", "--port", "0", "--token", DEMO_TOKEN)
+    assist = (python, "-m", f"{__package__}.hass", "--config", folder, "--skip-pip")
+    async with (
+        ClientSession() as session,
+        running("The simulator", *simulate, log=folder / "simulator.log") as simulator,
+        running("Home Assistant", *assist, log=folder / LOG) as home_assistant,
+    ):
+        url = await simulator.answer("The simulator's address", lambda: _announced(simulator))
+        home = Home(session, f"http://127.0.0.1:{port}")
+        await home_assistant.answer("Home Assistant's first answer", home.is_up)
+        await home.onboard(language)
+        await home_assistant.answer("The end of Home Assistant's start", home.is_running)
+        await _settle_in(home, language)
+        books, _ = await _books(session, url)
+        yield Stage(
+            session=session,
+            simulator=simulator,
+            simulator_url=url,
+            home_assistant=home_assistant,
+            home=home,
+            language=language,
+            entry_id=await home.add_integration(
+                _DOMAIN, {"token": DEMO_TOKEN, "advanced": {"url": url}}
+            ),
+            first_books=books,
+        )
+
+
+async def _announced(simulator: Service) -> str | None:
+    lines = simulator.log.read_text("utf-8").splitlines()
+    return next(
+        (line.removeprefix(_ANNOUNCEMENT) for line in lines if line.startswith(_ANNOUNCEMENT)),
+        None,
+    )
+
+
+async def _books(session: ClientSession, url: str) -> tuple[Json, Json]:
+    async with session.get(f"{url}/_simulator/books", raise_for_status=True) as response:
+        books = await response.json()
+    return books["accounts"][0], books["requests"]
+
+
+async def _settle_in(home: Home, language: str) -> None:
+    """Do what a user would do once: keep the address, which has a trial of 5 minutes, and so on."""
+    user_language = {"language": language, "number_format": "language"}
+    async with home.connection() as connection:
+        await connection.ask("frontend/set_user_data", key="language", value=user_language)
+        with suppress(DemoError):  # an older release has no trial
+            await connection.ask("http/config/promote")
+            await connection.ask(
+                "repairs/ignore_issue", domain="http", issue_id="deprecated_yaml", ignore=True
+            )
