@@ -1,8 +1,10 @@
 """What most tests begin with: a simulated Joulo, and a Home Assistant that is set up against it."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import logging
+from math import inf
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -10,6 +12,7 @@ from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity import Entity
+from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 from pytest_homeassistant_custom_component.syrupy import HomeAssistantSnapshotExtension
@@ -17,11 +20,19 @@ from syrupy.assertion import SnapshotAssertion
 
 import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
 from custom_components.joulo.const import DOMAIN
-from tests.simulator import DEMO_TOKEN, SimulatedAccount, SimulatedCloud, seeded_account, serve
+from tests.simulator import (
+    DEMO_TOKEN,
+    Fault,
+    SimulatedAccount,
+    SimulatedCloud,
+    seeded_account,
+    serve,
+)
 
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 type Advance = Callable[[float], Coroutine[Any, Any, None]]
+type Settle = Callable[[], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture(autouse=True)
@@ -113,3 +124,52 @@ def all_entities_enabled() -> Generator[None]:
     """Enable the entities that are disabled by default."""
     with patch.object(Entity, "entity_registry_enabled_default", PropertyMock(return_value=True)):
         yield
+
+
+@pytest.fixture
+def settle(hass: HomeAssistant, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory) -> Settle:
+    """Return a function that waits for what is under way; a request that hangs is waited out."""
+
+    def hangs() -> bool:
+        return any(
+            request.fault is Fault.TIMEOUT and cloud.wall() - request.at < timedelta(seconds=15)
+            for request in cloud.requests[-5:]
+        )
+
+    async def settle() -> None:
+        done = asyncio.ensure_future(hass.async_block_till_done(wait_background_tasks=True))
+        while not done.done():
+            await asyncio.sleep(0)
+            if hangs():
+                freezer.tick(16)
+
+    return settle
+
+
+@pytest.fixture
+def jump(hass: HomeAssistant, freezer: FrozenDateTimeFactory, settle: Settle) -> Advance:
+    """Return a function that lets seconds pass at once; the event loop itself runs what is due, once."""
+
+    async def jump(seconds: float) -> None:
+        # A microsecond more, so that rounding leaves no timer a hair too early.
+        freezer.tick(timedelta(seconds=max(seconds, 0.0), microseconds=1))
+        await asyncio.sleep(0)
+        await settle()
+
+    # With the clock moved, every callback would be reported as slow.
+    hass.loop.slow_callback_duration = inf
+    return jump
+
+
+@pytest.fixture
+def live(hass: HomeAssistant, jump: Advance) -> Advance:
+    """Return a function that lets seconds pass from timer to timer, each at its own moment."""
+
+    async def live(seconds: float) -> None:
+        end = hass.loop.time() + seconds
+        while (now := hass.loop.time()) < end:
+            timers = get_scheduled_timer_handles(hass.loop)
+            due = min((timer.when() for timer in timers if not timer.cancelled()), default=end)
+            await jump(min(due, end) - now)
+
+    return live

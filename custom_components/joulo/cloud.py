@@ -77,6 +77,7 @@ def async_get_trial_client(
     before = gates.get(account)
     if before is not None and before.refused:
         gates[account] = before.for_next_token()
+        gates[account].take_answers(before)
     elif before is None and known in gates:
         gates[account] = gates[known].for_next_token()
     return async_get_client(hass, account)
@@ -87,7 +88,7 @@ def async_hand_over_answers(hass: HomeAssistant, before: Account, after: Account
     """Let the account's next token begin with the answers that its old one got."""
     gates = hass.data.setdefault(_GATES, {})
     if before != after and before in gates:
-        gates[after].take_answers(gates[before])
+        gates[after].take_answers(gates.pop(before))
 
 
 def error_text(error: JouloError) -> ErrorText:

@@ -10,7 +10,7 @@ from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api import Door
 from .const import DOMAIN
-from .coordinator import ChargerState, JouloConfigEntry, JouloCoordinator
+from .coordinator import AccountState, ChargerState, JouloConfigEntry, JouloCoordinator
 
 _PRIVATE = {CONF_TOKEN, "id", "charger_id", "id_tag", "nickname", "slug"}
 
@@ -40,12 +40,7 @@ async def async_get_config_entry_diagnostics(
             "sessions": len(data.chargers.history.sessions),
             "last_read": data.chargers.history.last_read,
         },
-        "account": [
-            async_redact_data(
-                asdict(state) | {"failed": sorted(door.name for door in state.failed)}, _PRIVATE
-            )
-            for state in data.account.data.values()
-        ],
+        "account": [_account(state) for state in data.account.data.values()],
     }
 
 
@@ -66,6 +61,15 @@ async def async_get_device_diagnostics(
 
 def _charger(state: ChargerState) -> dict[str, Any]:
     return async_redact_data(asdict(state), _PRIVATE)
+
+
+def _account(state: AccountState) -> dict[str, Any]:
+    return {
+        "day": state.day.isoformat(),
+        "energy": state.energy.to_dict(),
+        "me": async_redact_data(state.me.to_dict(), _PRIVATE) if state.me else None,
+        "failed": sorted(door.path for door in state.failed),
+    }
 
 
 def _coordinator(coordinator: JouloCoordinator[Any]) -> dict[str, Any]:

@@ -139,7 +139,8 @@ class Gate:
                 return max(error.retry_after, door.interval)
             case JouloNotFoundError() | JouloScopeError() if door in OPTIONAL:
                 return _DAY
-            case JouloConnectionError(sent=False):
+            case JouloConnectionError(sent=False) | JouloAuthError():
+                # Nothing was asked of the account; its next token may be tried at once.
                 return 0.0
         return door.interval
 

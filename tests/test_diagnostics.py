@@ -1,0 +1,145 @@
+"""Diagnostics tell how it goes, and not who you are."""
+
+import datetime as dt
+import json
+from typing import Any
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.diagnostics import (
+    get_diagnostics_for_config_entry,
+    get_diagnostics_for_device,
+)
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+from syrupy.assertion import SnapshotAssertion
+from syrupy.filters import props
+
+from custom_components.joulo.const import DOMAIN
+from tests.conftest import NOW as NOON, Advance
+from tests.simulator import (
+    DEMO_TOKEN,
+    EVERYWHERE,
+    GARAGE_ID,
+    OPRIT_ID,
+    Fault,
+    SimulatedAccount,
+    SimulatedCharger,
+    SimulatedCloud,
+    answers,
+)
+
+HOUR = dt.timedelta(hours=1)
+TAG = "04A1B2C3D4E580"
+OTHER_TAG = "DEADBEEF12345678"
+SLUG = "garage-of-someone"
+
+
+@pytest.fixture(autouse=True)
+def _talkative_cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the cloud send slugs too, as it has been seen to do in the wild."""
+    body = answers.charger_body
+    monkeypatch.setattr(answers, "charger_body", lambda *charger: body(*charger) | {"slug": SLUG})
+
+
+@pytest.fixture
+def account() -> SimulatedAccount:
+    """Return a small account: a session runs on one charger, and one has ended on the other."""
+    account = SimulatedAccount(id="e5f6a7b8-c9d0-4123-8ef0-23456789abcd")
+    account.add_charger(SimulatedCharger(id=GARAGE_ID, nickname="Henks laadpaal"))
+    account.add_charger(
+        SimulatedCharger(
+            id=OPRIT_ID, nickname="Oprit Dorpsstraat", connection_type="ocpp", meter_start_wh=1000
+        )
+    )
+    account.start_session(GARAGE_ID, tag=TAG, at=NOON - HOUR)
+    account.plan_session(OPRIT_ID, NOON - 3 * HOUR, NOON - 2 * HOUR, tag=OTHER_TAG)
+    return account
+
+
+type Diagnostics = dict[str, Any]
+
+
+@pytest.fixture
+async def of_entry(
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, identified: MockConfigEntry
+) -> Diagnostics:
+    """Return the diagnostics of the entry."""
+    return await get_diagnostics_for_config_entry(hass, hass_client, identified)
+
+
+@pytest.fixture
+async def of_charger(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    device_registry: dr.DeviceRegistry,
+    identified: MockConfigEntry,
+) -> Diagnostics:
+    """Return the diagnostics of the charger on which a session runs."""
+    garage = device_registry.async_get_device_by_identifier(
+        (DOMAIN, GARAGE_ID), identified.entry_id
+    )
+    assert garage is not None
+    return await get_diagnostics_for_device(hass, hass_client, identified, garage)
+
+
+async def test_the_entry_tells_how_every_poll_went(
+    of_entry: Diagnostics, snapshot: SnapshotAssertion
+) -> None:
+    assert of_entry == snapshot(exclude=props("url"))
+
+
+async def test_a_charger_tells_its_own_state_only(
+    of_charger: Diagnostics, snapshot: SnapshotAssertion
+) -> None:
+    assert len(of_charger["chargers"]) == 1
+    assert of_charger == snapshot
+
+
+async def test_the_accounts_own_device_adds_nothing(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    device_registry: dr.DeviceRegistry,
+    identified: MockConfigEntry,
+) -> None:
+    device = device_registry.async_get_device_by_identifier(
+        (DOMAIN, identified.entry_id), identified.entry_id
+    )
+    assert device is not None
+    found = await get_diagnostics_for_device(hass, hass_client, identified, device)
+    assert found == {"chargers": []}
+
+
+async def test_nothing_identifies_a_person_or_opens_an_account(
+    of_entry: Diagnostics, of_charger: Diagnostics, account: SimulatedAccount
+) -> None:
+    told = json.dumps([of_entry, of_charger])
+    private = {DEMO_TOKEN, account.id, SLUG, TAG, OTHER_TAG}
+    private |= {session.id for session in account.sessions}
+    private |= {text for charger in account.chargers for text in (charger.id, charger.nickname)}
+    assert {text for text in private if text in told} == set()
+    assert "**REDACTED**" in told
+
+
+async def test_every_date_can_be_read(of_entry: Diagnostics) -> None:
+    (account,) = of_entry["account"]
+    assert account["day"] == "2026-06-15"
+    assert [month["month"] for month in account["energy"]["months"]] == ["2026-06-01"]
+
+
+async def test_what_went_wrong_is_told_without_what_identifies(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    cloud: SimulatedCloud,
+    identified: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    cloud.fail(EVERYWHERE, Fault.UNAUTHORIZED)
+    await advance(62)
+    found: Any = await get_diagnostics_for_config_entry(hass, hass_client, identified)
+    assert found["gate"]["refused"]
+    chargers = found["coordinators"]["chargers"]
+    assert not chargers["last_update_success"]
+    assert "ConfigEntryAuthFailed" in chargers["last_exception"]
+    assert DEMO_TOKEN not in json.dumps(found)

@@ -1,0 +1,86 @@
+"""Whose token it is: no account is set up twice."""
+
+from homeassistant.const import CONF_TOKEN
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.joulo.const import DOMAIN
+from tests.conftest import Advance
+from tests.flows import add_account, assert_created, assert_ended
+from tests.simulator import DEMO_TOKEN, GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
+
+
+async def test_an_account_that_is_set_up_already_is_known_by_its_id(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    url: str,
+    account: SimulatedAccount,
+    advance: Advance,
+) -> None:
+    entry = assert_created(await add_account(hass, url))
+    new_token = account.rotate_token()
+    await advance(61)
+    result = await add_account(hass, url, new_token)
+    assert_ended(result, "already_configured")
+    assert hass.config_entries.async_entries(DOMAIN) == [entry]
+    assert entry.data[CONF_TOKEN] == DEMO_TOKEN
+    assert cloud.refused() == []
+
+
+async def test_the_same_token_is_known_without_a_request(
+    hass: HomeAssistant, cloud: SimulatedCloud, url: str, account: SimulatedAccount
+) -> None:
+    account.empty()
+    cloud.fail("/me", Fault.NOT_FOUND)
+    assert_created(await add_account(hass, url))
+    cloud.forget_requests()
+    result = await add_account(hass, url, f"Bearer {DEMO_TOKEN}")
+    assert_ended(result, "already_configured")
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize("said_before", [False, True])
+async def test_an_account_that_cannot_say_whose_it_is_is_known_by_a_charger(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    url: str,
+    account: SimulatedAccount,
+    advance: Advance,
+    *,
+    said_before: bool,
+) -> None:
+    if not said_before:
+        cloud.fail("/me", Fault.NOT_FOUND)
+    assert_created(await add_account(hass, url))
+    cloud.fail("/me", Fault.NOT_FOUND)
+    new_token = account.rotate_token()
+    for charger in account.chargers:
+        if charger.id != GARAGE_ID:
+            account.remove_charger(charger.id)
+    await advance(61)
+    result = await add_account(hass, url, new_token)
+    assert_ended(result, "already_configured")
+    assert cloud.refused() == []
+
+
+@pytest.mark.parametrize("says_whose_it_is", [False, True])
+async def test_two_accounts_live_side_by_side(
+    hass: HomeAssistant, cloud: SimulatedCloud, url: str, *, says_whose_it_is: bool
+) -> None:
+    cloud.accounts.append(SimulatedAccount(token="joulo_neighbour"))
+    if not says_whose_it_is:
+        cloud.fail("/me", Fault.NOT_FOUND)
+    assert_created(await add_account(hass, url))
+    assert_created(await add_account(hass, url, "joulo_neighbour"))
+    assert (cloud.count("/chargers"), cloud.count("/me")) == (2, 2)
+    assert cloud.refused() == []
+
+
+async def test_an_account_that_is_removed_and_added_again_is_not_asked_twice(
+    hass: HomeAssistant, cloud: SimulatedCloud, url: str
+) -> None:
+    entry = assert_created(await add_account(hass, url))
+    await hass.config_entries.async_remove(entry.entry_id)
+    assert_created(await add_account(hass, url))
+    assert len(cloud.requests) == 4
+    assert cloud.refused() == []

@@ -1,0 +1,294 @@
+"""Whatever the integration says, it says in English and in Dutch."""
+
+from collections.abc import Iterator
+from importlib import import_module
+import json
+from pathlib import Path
+import re
+from typing import Any
+
+from homeassistant.config_entries import ConfigFlowResult
+from homeassistant.const import Platform
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import section
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.entity import EntityDescription
+import probatio
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.joulo import PLATFORMS, api
+from custom_components.joulo.cloud import error_text
+from tests.flows import begin, submit
+from tests.simulator import SimulatedAccount, SimulatedCharger
+
+ROOM = Path(__file__).parent.parent / "custom_components" / "joulo"
+
+type Texts = dict[str, Any]
+
+
+def load(name: str) -> Texts:
+    """Return a JSON file of the integration."""
+    found: Texts = json.loads((ROOM / name).read_text(encoding="utf-8"))
+    return found
+
+
+ENGLISH, DUTCH, ICONS = (load(f"{n}.json") for n in ("translations/en", "translations/nl", "icons"))
+
+in_both_languages = pytest.mark.parametrize("texts", [ENGLISH, DUTCH], ids=["en", "nl"])
+
+ERRORS = [
+    api.JouloAuthError(),
+    api.JouloConnectionError("TimeoutError", sent=True),
+    api.JouloInsecureUrlError(),
+    api.JouloNotFoundError(),
+    api.JouloRateLimitError(60),
+    api.JouloResponseError("not JSON"),
+    api.JouloScopeError("chargers:read"),
+    api.JouloServerError(502),
+    api.JouloTooEarlyError(60),
+]
+
+
+def flat(texts: Texts, path: str = "") -> dict[str, str]:
+    """Return every sentence by its path."""
+    found: dict[str, str] = {}
+    for key, value in texts.items():
+        here = f"{path}.{key}"
+        found |= flat(value, here) if isinstance(value, dict) else {here: value}
+    return found
+
+
+def placeholders(text: str) -> set[str]:
+    """Return the names in braces."""
+    return set(re.findall(r"{(\w+)}", text))
+
+
+def descriptions() -> Iterator[tuple[Platform, EntityDescription]]:
+    """Yield every description of an entity with its platform."""
+    for platform in PLATFORMS:
+        module = import_module(f"custom_components.joulo.{platform}")
+        for value in vars(module).values():
+            for item in value if isinstance(value, tuple) else ():
+                if isinstance(item, EntityDescription):
+                    yield platform, item
+
+
+DESCRIPTIONS = sorted(descriptions(), key=lambda pair: (pair[0], pair[1].key))
+
+for_every_entity = pytest.mark.parametrize(
+    ("platform", "description"),
+    [pytest.param(*pair, id=f"{pair[0]}.{pair[1].key}") for pair in DESCRIPTIONS],
+)
+
+
+# The languages beside each other
+
+
+def test_both_languages_have_the_same_texts() -> None:
+    assert flat(DUTCH).keys() == flat(ENGLISH).keys()
+
+
+def test_both_languages_fill_in_the_same_words() -> None:
+    dutch = flat(DUTCH)
+    for path, text in flat(ENGLISH).items():
+        assert placeholders(dutch[path]) == placeholders(text), path
+
+
+@in_both_languages
+def test_no_text_is_empty_or_has_stray_spaces(texts: Texts) -> None:
+    for path, text in flat(texts).items():
+        assert text, path
+        assert text == text.strip(), path
+        assert "  " not in text, path
+
+
+# Entities and devices
+
+
+@for_every_entity
+@in_both_languages
+def test_every_entity_has_a_name(
+    texts: Texts, platform: Platform, description: EntityDescription
+) -> None:
+    assert texts["entity"][platform][description.key]["name"]
+
+
+@for_every_entity
+@in_both_languages
+def test_every_state_of_a_list_has_a_word(
+    texts: Texts, platform: Platform, description: EntityDescription
+) -> None:
+    options = getattr(description, "options", None) or []
+    assert list(texts["entity"][platform][description.key].get("state", {})) == options
+
+
+@in_both_languages
+def test_no_entity_is_named_that_does_not_exist(texts: Texts) -> None:
+    named = {(platform, key) for platform, keys in texts["entity"].items() for key in keys}
+    assert named == {(platform, description.key) for platform, description in DESCRIPTIONS}
+
+
+@in_both_languages
+def test_no_two_entities_of_a_platform_share_a_name(texts: Texts) -> None:
+    for platform, keys in texts["entity"].items():
+        names = [texts["name"] for texts in keys.values()]
+        assert len(names) == len(set(names)), platform
+
+
+@in_both_languages
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_everything_that_is_registered_has_a_name(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    entity_registry: er.EntityRegistry,
+    entry: MockConfigEntry,
+    texts: Texts,
+) -> None:
+    account.add_charger(SimulatedCharger(nickname=""))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    entities = er.async_entries_for_config_entry(entity_registry, entry.entry_id)
+    assert {entity.domain for entity in entities} == set(PLATFORMS)
+    for entity in entities:
+        assert entity.translation_key in texts["entity"][entity.domain]
+
+
+@in_both_languages
+async def test_a_charger_without_a_nickname_has_a_name(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    device_registry: dr.DeviceRegistry,
+    entry: MockConfigEntry,
+    texts: Texts,
+) -> None:
+    account.add_charger(SimulatedCharger(nickname=""))
+    hass.config.language = "nl" if texts is DUTCH else "en"
+    await hass.config_entries.async_setup(entry.entry_id)
+    devices = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
+    assert texts["device"]["charger"]["name"] in {device.name for device in devices}
+
+
+# Icons
+
+
+def test_icons_belong_to_entities_and_their_states() -> None:
+    known = {
+        (platform, description.key): getattr(description, "options", None) or []
+        for platform, description in DESCRIPTIONS
+    }
+    for platform, keys in ICONS["entity"].items():
+        for key, icons in keys.items():
+            assert set(icons.get("state", {})) <= set(known[platform, key]), key
+            for icon in flat(icons).values():
+                assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), icon
+
+
+@for_every_entity
+def test_an_entity_that_is_of_no_class_has_an_icon(
+    platform: Platform, description: EntityDescription
+) -> None:
+    assert description.device_class or description.key in ICONS["entity"][platform]
+
+
+# Errors
+
+
+@in_both_languages
+def test_every_error_has_a_sentence_that_gets_all_its_words(texts: Texts) -> None:
+    for error in ERRORS:
+        text = error_text(error)
+        key = text["translation_key"]
+        # An address is refused before anything else could go wrong, and only by a form.
+        if key != "insecure_url":
+            message = texts["exceptions"][key]["message"]
+            assert placeholders(message) <= text["translation_placeholders"].keys(), key
+
+
+def test_every_error_that_there_is_was_looked_at() -> None:
+    there_are = {
+        value
+        for value in vars(api).values()
+        if isinstance(value, type) and issubclass(value, api.JouloError)
+    }
+    assert {type(error) for error in ERRORS} == there_are - {api.JouloError}
+
+
+@in_both_languages
+def test_no_sentence_is_left_over(texts: Texts) -> None:
+    said = {error_text(error)["translation_key"] for error in ERRORS}
+    assert set(texts["exceptions"]) == said - {"insecure_url"}
+
+
+@in_both_languages
+def test_every_error_has_words_in_a_form(texts: Texts) -> None:
+    in_a_form = {"server_error": "cannot_connect", "not_found": "invalid_response"}
+    keys = {"unknown"}
+    for error in ERRORS:
+        text = error_text(error)
+        key = in_a_form.get(text["translation_key"], text["translation_key"])
+        words = placeholders(texts["config"]["error"][key])
+        assert words <= text["translation_placeholders"].keys(), key
+        keys.add(key)
+    assert set(texts["config"]["error"]) == keys
+
+
+@in_both_languages
+def test_every_way_in_which_a_flow_can_end_has_words(texts: Texts) -> None:
+    source = (ROOM / "config_flow.py").read_text(encoding="utf-8")
+    reasons = re.findall(r'(?:AbortFlow\(|reason=)"(\w+)"', source)
+    assert set(texts["config"]["abort"]) == set(reasons)
+
+
+# Forms
+
+
+def assert_worded(step: Texts, schema: probatio.Schema | None) -> None:
+    """Check that every field of a form has a name and an explanation, and no other has."""
+    assert schema is not None
+    fields = {str(key) for key, value in schema.schema.items() if not isinstance(value, section)}
+    assert set(step["data"]) == set(step["data_description"]) == fields
+    folded = {str(key): value for key, value in schema.schema.items() if str(key) not in fields}
+    assert set(step.get("sections", {})) == set(folded)
+    for name, value in folded.items():
+        assert step["sections"][name]["name"]
+        assert_worded(step["sections"][name], value.schema)
+
+
+@in_both_languages
+async def test_every_form_of_a_flow_has_words(
+    hass: HomeAssistant, entry: MockConfigEntry, texts: Texts
+) -> None:
+    forms: list[ConfigFlowResult] = [
+        await begin(hass),
+        await entry.start_reauth_flow(hass),
+        await entry.start_reconfigure_flow(hass),
+    ]
+    steps = texts["config"]["step"]
+    assert set(steps) == {form["step_id"] for form in forms}
+    for form in forms:
+        step = steps[form["step_id"]]
+        assert step["title"]
+        assert_worded(step, form["data_schema"])
+        words = placeholders(step["description"])
+        assert words <= (form["description_placeholders"] or {}).keys()
+
+
+@in_both_languages
+async def test_the_options_have_words(
+    hass: HomeAssistant, entry: MockConfigEntry, texts: Texts
+) -> None:
+    form = await hass.config_entries.options.async_init(entry.entry_id)
+    steps = texts["options"]["step"]
+    assert set(steps) == {form["step_id"]}
+    assert_worded(steps[form["step_id"]], form["data_schema"])
+
+
+@in_both_languages
+async def test_an_error_does_not_take_the_words_of_the_form_away(
+    hass: HomeAssistant, entry: MockConfigEntry, texts: Texts
+) -> None:
+    form = await submit(hass, await entry.start_reauth_flow(hass), None, "joulo_wrong")
+    assert form["errors"] == {"base": "invalid_auth"}
+    words = placeholders(texts["config"]["step"]["reauth_confirm"]["description"])
+    assert words <= (form["description_placeholders"] or {}).keys()
