@@ -302,7 +302,7 @@ async def test_a_token_that_dies_during_the_check_is_refused(
     cloud.fail("/me", Fault.UNAUTHORIZED, times=1)
     form = await begin(hass)
     assert_error(await submit(hass, form, url), "invalid_auth")
-    assert [request.path for request in cloud.requests] == ["/chargers", "/chargers"]
+    assert [request.path for request in cloud.requests] == ["/chargers", "/me"]
 
 
 # Where the token goes
