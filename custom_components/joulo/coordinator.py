@@ -75,6 +75,7 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         )
         self.client = client
         self.data = {}
+        self._has_data = False
         self._cancel_soon: CALLBACK_TYPE | None = None
         entry.async_on_unload(self._forget_soon)
 
@@ -94,12 +95,13 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         try:
             data = await self._async_read()
         except JouloTooEarlyError as error:
-            if not self.data:
+            if not self._has_data:
                 raise self._translated(error) from error
             return self.data
         except JouloError as error:
             raise self._translated(error) from error
         self._forget_soon()
+        self._has_data = True
         return data
 
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
@@ -197,6 +199,7 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         self._walk: SessionRange | None = None
         self._cancel_walk: CALLBACK_TYPE | None = None
         self.data = self._last_sessions()
+        self._has_data = self.history.last_read is not None
         self.config_entry.async_on_unload(chargers.async_add_listener(self._async_follow_chargers))
         self.config_entry.async_on_unload(self._stop_walk)
 

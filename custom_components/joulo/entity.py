@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, override
 
-from homeassistant.core import callback
+from homeassistant.core import Event, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
@@ -66,19 +66,12 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
     """Add what exists by now, and what comes later: a new charger, or a figure sent for the first time."""
-    entry = coordinator.config_entry
+    hass, entry = coordinator.hass, coordinator.config_entry
+    registry = dr.async_get(hass)
     known: set[tuple[str, str]] = set()
 
     @callback
     def add_new() -> None:
-        registry = dr.async_get(coordinator.hass)
-        # A charger whose device went gets new entities when it comes back.
-        for owner_id, key in tuple(known):
-            identifier = (DOMAIN, owner_id)
-            if owner_id not in coordinator.data and not registry.async_get_device_by_identifier(
-                identifier, entry.entry_id
-            ):
-                known.discard((owner_id, key))
         new = {
             (owner_id, description.key): entity_class(coordinator, owner_id, description)
             for owner_id, state in coordinator.data.items()
@@ -88,5 +81,17 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
         known.update(new)
         async_add_entities(new.values())
 
+    @callback
+    def forget_removed(_event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
+        """Let a charger whose device went get new entities when it comes back."""
+        known.intersection_update(
+            {
+                (owner_id, key)
+                for owner_id, key in known
+                if registry.async_get_device_by_identifier((DOMAIN, owner_id), entry.entry_id)
+            }
+        )
+
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
+    entry.async_on_unload(hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, forget_removed))

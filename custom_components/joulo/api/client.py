@@ -51,7 +51,8 @@ _LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 class JouloClient:
     """Asks Joulo on behalf of one token.
 
-    Every method raises a JouloError: auth, scope, rate limit, connection, server, response or not found.
+    A method that fails raises a JouloError: auth, scope, not found, rate limit (JouloTooEarlyError where
+    we hold back ourselves), connection, server or response.
     """
 
     def __init__(
@@ -98,6 +99,7 @@ class JouloClient:
             query["from"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
         if until is not None:
             query["to"] = until
+        # What is new may be asked for every ten minutes; what is older does not change that fast.
         door = Door.SESSIONS if until is None else Door.HISTORY
 
         async def send() -> SessionPage:
@@ -108,11 +110,14 @@ class JouloClient:
                 for row in rows
                 if isinstance(row, dict) and (moment := read_moment(row.get("started_at")))
             ]
+            sessions = self._read_all(ChargingSession, rows)
+            for session in sessions:
+                self._report_unlisted("session status", session.status)
             return SessionPage(
-                sessions=self._read_all(ChargingSession, rows),
+                sessions=sessions,
                 oldest=min(starts)[1] if starts else None,
                 rows=len(rows),
-                full=len(rows) >= (read_count(document.get("limit")) or LARGEST_PAGE),
+                full=len(rows) >= _page_size(document.get("limit")),
             )
 
         return await self.gate.ask(door, query, send)
@@ -175,14 +180,14 @@ class JouloClient:
                 allow_redirects=False,
                 middlewares=(_send_once,),
             ) as response:
-                body = await _read_body(response)
+                if response.status != HTTPStatus.OK:
+                    raise await _error_of(response)
+                return _parse(await _read_body(response))
+        # The causes are left out: they may hold the request, and with it the token.
         except ClientConnectorError as error:
-            raise JouloConnectionError(type(error).__name__, sent=False) from error
+            raise JouloConnectionError(type(error).__name__, sent=False) from None
         except (ClientError, TimeoutError) as error:
-            raise JouloConnectionError(type(error).__name__, sent=True) from error
-        if response.status != HTTPStatus.OK:
-            raise _error_of(response, body)
-        return _parse(body)
+            raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
 def _checked_url(url: str) -> URL:
@@ -191,7 +196,8 @@ def _checked_url(url: str) -> URL:
     except ValueError as error:
         raise JouloInsecureUrlError from error
     loopback = checked.scheme == "http" and checked.host in _LOOPBACK
-    if not checked.host or (checked.scheme != "https" and not loopback):
+    has_login = checked.user or checked.password
+    if not checked.host or has_login or (checked.scheme != "https" and not loopback):
         raise JouloInsecureUrlError
     return checked
 
@@ -203,7 +209,7 @@ async def _send_once(request: ClientRequest, send: ClientHandlerType) -> ClientR
     except ClientConnectorError:
         raise
     except (ClientOSError, ServerDisconnectedError) as error:
-        raise JouloConnectionError(type(error).__name__, sent=True) from error
+        raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
 async def _read_body(response: ClientResponse) -> bytes:
@@ -223,13 +229,13 @@ def _parse(body: bytes) -> Any:
         raise JouloResponseError("not JSON") from error
 
 
-def _error_of(response: ClientResponse, body: bytes) -> JouloError:
+async def _error_of(response: ClientResponse) -> JouloError:
     """Return what the status means; of the body only the name of the missing scope is used."""
     match response.status:
         case HTTPStatus.UNAUTHORIZED:
             return JouloAuthError()
         case HTTPStatus.FORBIDDEN:
-            return JouloScopeError(_required_scope(body))
+            return JouloScopeError(_required_scope(await _read_body(response)))
         case HTTPStatus.NOT_FOUND:
             return JouloNotFoundError()
         case HTTPStatus.TOO_MANY_REQUESTS:
@@ -252,9 +258,11 @@ def _retry_after(header: str | None) -> float:
     if (seconds := read_number(header)) is None:
         try:
             moment = parsedate_to_datetime(header or "")
-        except ValueError:
+            if moment.tzinfo is None:
+                moment = moment.replace(tzinfo=UTC)
+            seconds = (moment - datetime.now(UTC)).total_seconds()
+        except ValueError, OverflowError:
             return _DEFAULT_RETRY
-        seconds = (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds()
     return min(max(seconds, 0.0), _LONGEST_RETRY)
 
 
@@ -269,6 +277,12 @@ def _rows(document: Any, key: str) -> list[Any]:
     if not isinstance(rows, list):
         raise JouloResponseError(f"no list of {key}")
     return rows
+
+
+def _page_size(limit: object) -> int:
+    """Return how many sessions fill a page: as many as asked for, unless Joulo says it sends fewer."""
+    echoed = read_count(limit)
+    return echoed if echoed and 0 < echoed < LARGEST_PAGE else LARGEST_PAGE
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,6 @@
 """The gate through which every request goes: it keeps Joulo's intervals and remembers what came of the last.
 
-The intervals are Joulo's own ("Charging sessions, ERE and status in Home Assistant", Rate limiting).
-Asked too early, the gate sends nothing and repeats the last outcome, answer or error.
+Asked too early, it sends nothing and repeats the last outcome, answer or error.
 """
 
 import asyncio
@@ -26,7 +25,11 @@ _DAY = 86400.0
 
 
 class Door(Enum):
-    """A kind of request: its path, and the seconds that lie between two of them."""
+    """A kind of request: its path, and the seconds that lie between two of them.
+
+    A minute and ten minutes are Joulo's own limits ("Charging sessions, ERE and status in Home
+    Assistant", Rate limiting); for older pages and `/me` it names none, so these are ours.
+    """
 
     CHARGERS = ("chargers", 60.0)
     SESSIONS = ("sessions", 600.0)
@@ -120,7 +123,7 @@ class Gate:
             try:
                 answer = await send()
             except JouloError as error:
-                self._refused = isinstance(error, JouloAuthError)
+                self._refused |= isinstance(error, JouloAuthError)
                 wait = self._wait_after(error, door)
                 outcome.query, outcome.answer, outcome.error = query, None, error
                 raise

@@ -21,6 +21,7 @@ from .reading import (
     read_month,
     read_number,
     read_text,
+    read_text_or_count,
     read_word,
 )
 
@@ -111,6 +112,10 @@ def read_models[ModelT: Model](
     return read
 
 
+_TAG: Any = field(default=None, metadata=field_options(deserialize=read_text_or_count))
+"""Some cards have nothing but digits."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentSession(Model):
     """The charging session that runs on a charger; `kwh_so_far` in kWh."""
@@ -120,7 +125,7 @@ class CurrentSession(Model):
     id: str
     started_at: datetime
     kwh_so_far: float | None = None
-    id_tag: str | None = None
+    id_tag: str | None = _TAG
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +173,7 @@ class ChargingSession(Model):
     status: SessionStatus | Unlisted | None = field(
         default=None, metadata=field_options(deserialize=read_word(SessionStatus))
     )
-    id_tag: str | None = None
+    id_tag: str | None = _TAG
     counts_for_ere: bool | None = None
 
 
@@ -204,7 +209,7 @@ class Energy(Model):
 class Me(Model):
     """Whose token it is, and at what terms: EUR per ERE credit before the fee, and the fee in percent."""
 
-    id: str | None = None
+    id: str | None = field(default=None, metadata=field_options(deserialize=read_text_or_count))
     ere_price_mid: float | None = None
     effective_fee_pct: float | None = None
 

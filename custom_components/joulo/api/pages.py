@@ -39,7 +39,7 @@ class SessionRange:
         self._seen.update(session.id for session in fresh)
         if not page.full:
             self.complete = True
-        elif page.oldest is not None and page.oldest != self._until:
+        elif fresh and page.oldest not in {None, self._until}:
             self._until, self._offset = page.oldest, 0
         elif fresh or not self._offset:
             # More sessions share this moment than fit on a page: step on inside it.

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import StrEnum
-from math import isfinite
 
 LONGEST_TEXT = 255
 """Characters; Home Assistant keeps no longer state, and no id, name or tag of Joulo's is longer."""
+
+_LARGEST = 1e12
+"""No figure of Joulo's is larger; sums and products of such figures stay finite."""
 
 _YEARS = range(2000, 2200)
 """A moment outside them is nonsense, and would overflow calendar arithmetic."""
@@ -19,16 +21,17 @@ class Unlisted(str):
 
 
 def read_text(value: object) -> str | None:
-    """Return the text without surrounding space; a number counts as text, an empty text as absent."""
-    if isinstance(value, bool) or not isinstance(value, str | int):
-        return None
-    try:
-        text = str(value)
-    except ValueError:  # an integer of thousands of digits
+    """Return a text without surrounding space; an empty one counts as absent."""
+    if not isinstance(value, str):
         return None
     # Half a surrogate pair can be neither stored nor shown.
-    text = text.encode(errors="replace").decode().strip()
+    text = value.encode(errors="replace").decode().strip()
     return text if 0 < len(text) <= LONGEST_TEXT else None
+
+
+def read_text_or_count(value: object) -> str | None:
+    """Return a text, also where it is written as a whole number."""
+    return read_text(value) if isinstance(value, str) else read_text(str(read_count(value) or ""))
 
 
 def read_number(value: object) -> float | None:
@@ -39,7 +42,7 @@ def read_number(value: object) -> float | None:
         number = float(value)
     except ValueError, OverflowError:
         return None
-    return number if isfinite(number) else None
+    return number if abs(number) <= _LARGEST else None
 
 
 def read_count(value: object) -> int | None:

@@ -1,0 +1,102 @@
+"""Another token of the same account: the gate's intervals go on, its refusals do not."""
+
+from collections.abc import AsyncGenerator
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.joulo.api import Door, JouloClient, JouloTooEarlyError
+from tests.simulator import (
+    EVERYWHERE,
+    GARAGE_ID,
+    Fault,
+    SimulatedAccount,
+    SimulatedCharger,
+    SimulatedCloud,
+)
+
+from . import asking, error_of
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncGenerator[JouloClient]:
+    """Return a client of the simulated cloud."""
+    async with asking(url) as client:
+        yield client
+
+
+async def test_the_next_token_keeps_the_intervals_and_nothing_else(
+    client: JouloClient, url: str, cloud: SimulatedCloud, account: SimulatedAccount
+) -> None:
+    await client.chargers()
+    cloud.fail("/me", Fault.FORBIDDEN, times=1)
+    await error_of(client.me())
+    gate = client.gate.for_next_token()
+    cloud.forget_requests()
+    async with asking(url, token=account.rotate_token(), gate=gate) as after:
+        assert isinstance(await error_of(after.chargers()), JouloTooEarlyError)
+        assert (await after.me()).id == account.id
+    assert [request.path for request in cloud.requests] == ["/me"]
+
+
+async def test_the_next_token_may_be_tried_where_the_last_was_refused(
+    client: JouloClient, url: str, account: SimulatedAccount
+) -> None:
+    token = account.rotate_token()
+    await error_of(client.chargers())
+    gate = client.gate.for_next_token()
+    assert (client.gate.refused, gate.refused) == (True, False)
+    async with asking(url, token=token, gate=gate) as after:
+        assert await after.chargers()
+
+
+async def test_the_next_token_keeps_waiting_as_joulo_asked(
+    client: JouloClient, cloud: SimulatedCloud
+) -> None:
+    cloud.fail("/chargers", Fault.RATE_LIMITED, retry_after=3600)
+    await error_of(client.chargers())
+    assert client.gate.for_next_token().opens_in(Door.CHARGERS) == 3600
+
+
+async def test_the_next_token_can_begin_with_the_answers_of_the_last(
+    client: JouloClient, url: str, cloud: SimulatedCloud, account: SimulatedAccount
+) -> None:
+    answer, page = await client.chargers(), await client.session_page()
+    gate = client.gate.for_next_token()
+    gate.take_answers(client.gate)
+    async with asking(url, token=account.rotate_token(), gate=gate) as after:
+        assert await after.chargers() is answer
+        assert await after.session_page() is page
+        assert isinstance(
+            await error_of(after.session_page(charger_id=GARAGE_ID)), JouloTooEarlyError
+        )
+        assert await after.energy()
+    assert len(cloud.requests) == 3
+
+
+async def test_answers_are_taken_over_only_where_there_is_none_yet(
+    client: JouloClient,
+    url: str,
+    account: SimulatedAccount,
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    before = await client.chargers()
+    gate = client.gate.for_next_token()
+    freezer.tick(60)
+    account.add_charger(SimulatedCharger(nickname="Carport"))
+    async with asking(url, gate=gate) as after:
+        now = await after.chargers()
+        gate.take_answers(client.gate)
+        assert await after.chargers() is now
+    assert len(now) == len(before) + 1
+
+
+async def test_errors_are_not_taken_over(client: JouloClient, cloud: SimulatedCloud) -> None:
+    cloud.fail(EVERYWHERE, Fault.SERVER_ERROR)
+    await error_of(client.chargers())
+    gate = client.gate.for_next_token()
+    gate.take_answers(client.gate)
+    client.gate = gate
+    assert isinstance(await error_of(client.chargers()), JouloTooEarlyError)
