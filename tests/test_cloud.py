@@ -21,11 +21,11 @@ from custom_components.joulo.api import (
     JouloTooEarlyError,
 )
 from custom_components.joulo.cloud import (
-    Account,
-    account_of,
+    Credentials,
     async_get_client,
     async_get_trial_client,
     async_hand_over_answers,
+    credentials_of,
     error_text,
 )
 from custom_components.joulo.const import DOMAIN
@@ -34,16 +34,16 @@ from tests.simulator import DEMO_TOKEN, Fault, SimulatedAccount, SimulatedCloud
 
 
 @pytest.fixture
-def known(url: str) -> Account:
+def known(url: str) -> Credentials:
     """Return the address and the token of the account."""
-    return (url, DEMO_TOKEN)
+    return Credentials(url, DEMO_TOKEN)
 
 
 # Gates outlive clients
 
 
 async def test_two_clients_of_an_account_share_what_was_answered(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account, advance: Advance
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials, advance: Advance
 ) -> None:
     first = await async_get_client(hass, known).chargers()
     assert await async_get_client(hass, known).chargers() is first
@@ -55,16 +55,16 @@ async def test_two_clients_of_an_account_share_what_was_answered(
 
 
 async def test_another_account_has_a_gate_of_its_own(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     cloud.accounts.append(SimulatedAccount(token="joulo_neighbour"))
     await async_get_client(hass, known).chargers()
-    assert await async_get_client(hass, (known[0], "joulo_neighbour")).chargers() == ()
+    assert await async_get_client(hass, Credentials(known.url, "joulo_neighbour")).chargers() == ()
     assert cloud.refused() == []
 
 
 async def test_a_refused_token_stays_refused_for_every_client(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account, advance: Advance
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials, advance: Advance
 ) -> None:
     cloud.fail("/chargers", Fault.UNAUTHORIZED, times=1)
     with pytest.raises(JouloAuthError):
@@ -79,14 +79,14 @@ async def test_a_refused_token_stays_refused_for_every_client(
 
 async def test_an_address_that_would_show_the_token_gets_no_client(hass: HomeAssistant) -> None:
     with pytest.raises(JouloInsecureUrlError):
-        async_get_client(hass, ("http://example.com", DEMO_TOKEN))
+        async_get_client(hass, Credentials("http://example.com", DEMO_TOKEN))
 
 
 # What a user has just entered
 
 
 async def test_a_refused_token_may_be_tried_again_by_hand(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     cloud.fail("/chargers", Fault.UNAUTHORIZED, times=1)
     with pytest.raises(JouloAuthError):
@@ -99,7 +99,7 @@ async def test_a_refused_token_may_be_tried_again_by_hand(
 
 
 async def test_a_token_that_works_is_tried_with_what_is_known_already(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     chargers = await async_get_client(hass, known).chargers()
     assert await async_get_trial_client(hass, known, None).chargers() is chargers
@@ -107,12 +107,12 @@ async def test_a_token_that_works_is_tried_with_what_is_known_already(
 
 
 async def test_a_new_token_keeps_the_intervals_of_the_old_one_and_not_its_answers(
-    hass: HomeAssistant, cloud: SimulatedCloud, account: SimulatedAccount, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, account: SimulatedAccount, known: Credentials
 ) -> None:
     old = async_get_client(hass, known)
     await old.chargers()
     await old.energy()
-    new = async_get_trial_client(hass, (known[0], account.rotate_token()), known)
+    new = async_get_trial_client(hass, Credentials(known.url, account.rotate_token()), known)
     for door in (Door.CHARGERS, Door.ENERGY):
         assert new.gate.opens_in(door) == old.gate.opens_in(door) > 0
     for ask in (new.chargers, new.energy):
@@ -126,18 +126,18 @@ async def test_what_the_old_token_lacked_is_asked_with_the_new_one(
     hass: HomeAssistant,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
-    known: Account,
+    known: Credentials,
     fault: Fault,
 ) -> None:
     cloud.fail("/me", fault, times=1)
     with pytest.raises(JouloError):
         await async_get_client(hass, known).me()
-    new = async_get_trial_client(hass, (known[0], account.rotate_token()), known)
+    new = async_get_trial_client(hass, Credentials(known.url, account.rotate_token()), known)
     assert (await new.me()).id == account.id
 
 
 async def test_the_first_token_of_all_begins_with_nothing(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     client = async_get_trial_client(hass, known, None)
     assert [client.gate.opens_in(door) for door in Door] == [0] * len(Door)
@@ -148,11 +148,11 @@ async def test_the_first_token_of_all_begins_with_nothing(
 
 
 async def test_the_next_token_begins_with_what_the_old_one_was_answered(
-    hass: HomeAssistant, cloud: SimulatedCloud, account: SimulatedAccount, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, account: SimulatedAccount, known: Credentials
 ) -> None:
     old = async_get_client(hass, known)
     chargers, energy, page = await old.chargers(), await old.energy(), await old.session_page()
-    after = (known[0], account.rotate_token())
+    after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
     async_hand_over_answers(hass, known, after)
     assert await new.chargers() is chargers
@@ -165,12 +165,12 @@ async def test_its_own_answer_is_better_than_one_that_was_handed_over(
     hass: HomeAssistant,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
-    known: Account,
+    known: Credentials,
     advance: Advance,
 ) -> None:
     await async_get_client(hass, known).chargers()
     await advance(60)
-    after = (known[0], account.rotate_token())
+    after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
     chargers = await new.chargers()
     async_hand_over_answers(hass, known, after)
@@ -181,12 +181,12 @@ async def test_what_may_be_asked_again_is_not_handed_over(
     hass: HomeAssistant,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
-    known: Account,
+    known: Credentials,
     advance: Advance,
 ) -> None:
     chargers = await async_get_client(hass, known).chargers()
     await advance(60)
-    after = (known[0], account.rotate_token())
+    after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
     async_hand_over_answers(hass, known, after)
     assert await new.chargers() is not chargers
@@ -194,10 +194,10 @@ async def test_what_may_be_asked_again_is_not_handed_over(
 
 
 async def test_where_nothing_was_asked_before_there_is_nothing_to_hand_over(
-    hass: HomeAssistant, cloud: SimulatedCloud, known: Account
+    hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     client = async_get_trial_client(hass, known, None)
-    async_hand_over_answers(hass, (known[0], "joulo_never_used"), known)
+    async_hand_over_answers(hass, Credentials(known.url, "joulo_never_used"), known)
     async_hand_over_answers(hass, known, known)
     assert await client.chargers()
     assert cloud.count("/chargers") == 1
@@ -226,32 +226,32 @@ async def test_where_nothing_was_asked_before_there_is_nothing_to_hand_over(
             JouloConnectionError("TimeoutError", sent=True),
             "cannot_connect",
             {"reason": "TimeoutError", "sent": "True"},
-            "Joulo cannot be reached (TimeoutError).",
+            "Joulo cannot be reached (TimeoutError)",
         ),
         (
             JouloServerError(502),
             "server_error",
             {"status": "502"},
-            "Joulo has a fault (HTTP 502).",
+            "Joulo has a fault (HTTP 502)",
         ),
         (
             JouloRateLimitError(59.6),
             "rate_limited",
             {"retry_after": "60"},
-            "Joulo may be asked again in 60 seconds.",
+            "Joulo may be asked again in 60 seconds",
         ),
         (
             JouloTooEarlyError(12.0),
             "rate_limited",
             {"retry_after": "12"},
-            "Joulo may be asked again in 12 seconds.",
+            "Joulo may be asked again in 12 seconds",
         ),
         (JouloNotFoundError(), "not_found", {}, "Joulo has nothing at this address."),
         (
             JouloResponseError("not JSON"),
             "invalid_response",
             {"reason": "not JSON"},
-            "Joulo's answer cannot be read (not JSON).",
+            "Joulo's answer cannot be read (not JSON)",
         ),
     ],
     ids=str,
@@ -277,4 +277,4 @@ async def test_an_error_tells_a_user_what_went_wrong(
 
 
 def test_an_entry_is_for_one_address_and_one_token(entry: MockConfigEntry) -> None:
-    assert account_of(entry) == (entry.data[CONF_URL], entry.data[CONF_TOKEN])
+    assert credentials_of(entry) == (entry.data[CONF_URL], entry.data[CONF_TOKEN])

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import Mock
 
 from homeassistant.core import HomeAssistant
 import pytest
@@ -11,6 +12,7 @@ from custom_components.joulo.api import Charger, ChargingSession, CurrentSession
 from custom_components.joulo.history import SessionHistory
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
+NOW = START + timedelta(hours=1)
 TERMS = Me(ere_price_mid=0.5, effective_fee_pct=20)
 
 
@@ -45,25 +47,25 @@ def history(hass: HomeAssistant) -> SessionHistory:
 
 def test_a_running_session_is_the_newest(history: SessionHistory) -> None:
     history.merge([completed("earlier")])
-    history.observe(charger(session="s", kwh=1.5))
+    history.observe(charger(session="s", kwh=1.5), NOW)
     newest = history.newest("c")
     assert newest is not None
     assert (newest.id, newest.kwh) == ("s", 1.5)
-    assert history.running == {"c"}
+    assert "c" in history.running
 
 
 def test_a_session_that_has_just_ended_keeps_its_last_figure(history: SessionHistory) -> None:
-    history.observe(charger(session="s", kwh=9.9))
-    history.observe(charger())
+    history.observe(charger(session="s", kwh=9.9), NOW)
+    history.observe(charger(), NOW)
     newest = history.newest("c")
     assert newest is not None
     assert newest.kwh == 9.9
-    assert history.running == set()
+    assert history.running == {}
 
 
 def test_an_older_figure_of_the_same_session_does_not_win(history: SessionHistory) -> None:
-    history.observe(charger(session="s", kwh=9.9))
-    history.observe(charger())
+    history.observe(charger(session="s", kwh=9.9), NOW)
+    history.observe(charger(), NOW)
     history.merge([replace(completed(kwh=5), ended_at=None)])
     newest = history.newest("c")
     assert newest is not None
@@ -71,8 +73,8 @@ def test_an_older_figure_of_the_same_session_does_not_win(history: SessionHistor
 
 
 def test_the_final_figure_wins(history: SessionHistory) -> None:
-    history.observe(charger(session="s", kwh=9.9))
-    history.observe(charger())
+    history.observe(charger(session="s", kwh=9.9), NOW)
+    history.observe(charger(), NOW)
     history.merge([completed(kwh=10.2)])
     newest = history.newest("c")
     assert newest is not None
@@ -80,36 +82,37 @@ def test_the_final_figure_wins(history: SessionHistory) -> None:
 
 
 def test_charging_without_a_session_is_no_news(history: SessionHistory) -> None:
-    history.observe(charger(session="s", kwh=9.9, tag="T"))
-    history.observe(replace(charger(), is_charging=True))
+    history.observe(charger(session="s", kwh=9.9, tag="T"), NOW)
+    history.observe(replace(charger(), is_charging=True), NOW)
     newest = history.newest("c")
     assert newest is not None
     assert newest.id_tag == "T"
-    assert history.running == {"c"}
+    assert "c" in history.running
 
 
 def test_the_next_session_does_not_inherit_a_tag(history: SessionHistory) -> None:
-    history.observe(charger(session="s", tag="T"))
-    history.observe(charger(session="next"))
+    history.observe(charger(session="s", tag="T"), NOW)
+    history.observe(charger(session="next"), NOW)
     newest = history.newest("c")
     assert newest is not None
     assert newest.id_tag is None
 
 
 def test_a_tag_that_was_seen_live_stays_with_its_session(history: SessionHistory) -> None:
-    history.observe(charger(session="s", tag="T"))
+    history.observe(charger(session="s", tag="T"), NOW)
     history.merge([completed()])
     history.merge([completed(kwh=11)])
     assert history.sessions["s"].id_tag == "T"
 
 
 def test_only_what_is_new_counts_as_a_change(history: SessionHistory) -> None:
-    assert history.merge([completed()]) is True
-    revision = history.revision
-    assert history.merge([completed()]) is False
-    assert history.revision == revision
-    assert history.merge([completed(kwh=10.5)]) is True
-    assert history.revision == revision + 1
+    heard = Mock()
+    history.async_listen(heard)
+    history.merge([completed()])
+    history.merge([completed()])
+    assert heard.call_count == 1
+    history.merge([completed(kwh=10.5)])
+    assert heard.call_count == 2
 
 
 def test_an_unknown_charger_has_no_sessions(history: SessionHistory) -> None:
@@ -119,15 +122,17 @@ def test_an_unknown_charger_has_no_sessions(history: SessionHistory) -> None:
 
 def test_a_session_is_valued_once(history: SessionHistory) -> None:
     history.merge([completed()])
-    assert history.appraise([charger()], None) is False, "no price yet"
-    assert history.appraise([charger()], TERMS) is True
-    assert history.appraise([charger()], Me(ere_price_mid=9, effective_fee_pct=0)) is False
+    history.appraise([charger()], None)
+    assert history.values == {}, "no price yet"
+    history.appraise([charger()], TERMS)
+    history.appraise([charger()], Me(ere_price_mid=9, effective_fee_pct=0))
     assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
 
 
 def test_a_running_session_has_no_value_yet(history: SessionHistory) -> None:
     history.merge([replace(completed(), ended_at=None)])
-    assert history.appraise([charger()], TERMS) is False
+    history.appraise([charger()], TERMS)
+    assert history.values == {}
 
 
 async def test_a_restart_finds_everything_again(
@@ -135,8 +140,8 @@ async def test_a_restart_finds_everything_again(
 ) -> None:
     history.merge([replace(completed("earlier"), started_at=START - timedelta(days=1))])
     history.appraise([charger()], TERMS)
-    history.observe(charger(session="s2", kwh=3.3, tag="U"))
-    history.observe(charger())
+    history.observe(charger(session="s2", kwh=3.3, tag="U"), NOW)
+    history.observe(charger(), NOW)
     history.last_read = START
     await history.async_close()
 
@@ -146,7 +151,7 @@ async def test_a_restart_finds_everything_again(
     assert again.values == history.values
     assert again.last_read == START
     assert again.newest("c") == history.newest("c")
-    assert again.running == set(), "only a fresh answer tells what runs"
+    assert again.running == {}, "only a fresh answer tells what runs"
 
 
 async def test_nothing_is_written_after_closing(
@@ -157,4 +162,4 @@ async def test_nothing_is_written_after_closing(
     history.merge([completed()])
     await hass.async_stop()
     assert hass_storage["joulo.entry.history"]["data"] == written
-    assert written["sessions"] == []
+    assert written["completed"] == []

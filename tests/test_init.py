@@ -17,6 +17,7 @@ async def test_setting_up_asks_each_endpoint_once(
     assert sorted(request.path for request in cloud.requests) == [
         "/chargers",
         "/energy",
+        "/ere-position",
         "/me",
         "/sessions",
     ]

@@ -66,11 +66,6 @@ def test_nothing_is_installed_beside_home_assistant() -> None:
     assert MANIFEST["requirements"] == []
 
 
-def test_the_loggers_are_those_that_the_integration_writes_to() -> None:
-    (logger,) = MANIFEST["loggers"]
-    assert logger == "custom_components.joulo"
-
-
 def test_hacs_asks_for_the_home_assistant_that_the_code_needs() -> None:
     hacs = json.loads((ROOT / "hacs.json").read_text(encoding="utf-8"))
     assert hacs["name"] == MANIFEST["name"]

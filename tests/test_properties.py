@@ -194,10 +194,16 @@ ALLOWED: dict[str, Callable[[Sent], set[float]]] = {
     "last_session_energy": lambda sent: sent.figures["kwh"],
     "last_session_ere": lambda sent: sent.figures["ere_credits"] | {0.0},
     "last_session_value": lambda sent: sent.euros(sent.figures["ere_credits"]),
-    "last_session_duration": lambda sent: {
-        (end - start) / timedelta(hours=1)
-        for end, start in product(sent.moments["ended_at"], sent.moments["started_at"])
-    },
+    # A session without an end lasts until the next one starts, a day at most.
+    "last_session_duration": lambda sent: (
+        {
+            (end - start) / timedelta(hours=1)
+            for end, start in product(
+                sent.moments["ended_at"] | sent.moments["started_at"], sent.moments["started_at"]
+            )
+        }
+        | {24.0}
+    ),
     "meter_reading": lambda sent: {wh / 1000 for wh in sent.figures["latest_meter_wh"]},
     "total_energy": lambda sent: sent.figures["total_kwh"],
     "total_energy_all": lambda sent: sent.figures["total_kwh_all"],

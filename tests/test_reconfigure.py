@@ -62,7 +62,7 @@ async def test_a_new_token_right_after_a_poll_costs_one_question(
     cloud.forget_requests()
     assert_taken(await reconfigure(hass, identified, token=new_token), identified)
     assert identified.data[CONF_TOKEN] == new_token
-    assert [request.path for request in cloud.requests] == ["/me"]
+    assert [request.path for request in cloud.requests] == ["/me", "/ere-position"]
     assert states(hass) == before
     assert cloud.refused() == []
 

@@ -76,7 +76,7 @@ async def test_a_session_starts_grows_ends_and_stays_until_the_next(
     session = account.start_session(GARAGE_ID, power_kw=12, tag=TAG)
     await advance(POLL)
     assert shown(hass, "garage_session_energy") == "0.2"
-    assert shown(hass, "garage_active_tag_id") == TAG
+    assert shown(hass, "garage_active_rfid_tag") == TAG
     assert last_reset(hass, "garage_session_energy") == session.started_at
 
     await advance(3600 - POLL)
@@ -86,19 +86,19 @@ async def test_a_session_starts_grows_ends_and_stays_until_the_next(
     account.end_session(GARAGE_ID)
     account.correct_session(session.id, kwh=12.34)
     await advance(POLL)
-    assert shown(hass, "garage_active_tag_id") == "unknown"
+    assert shown(hass, "garage_active_rfid_tag") == "unknown"
     assert shown(hass, "garage_session_energy") == "12.0", "the last that the charger showed"
 
     await advance(READ)
     assert shown(hass, "garage_session_energy") == "12.34", "Joulo's final figure"
     assert shown(hass, "garage_session_ere_credits") == "4.11"
     assert shown(hass, "garage_last_session_energy") == "12.34"
-    assert shown(hass, "garage_last_session_tag_id") == TAG
+    assert shown(hass, "garage_last_session_rfid_tag") == TAG
 
     following = account.start_session(GARAGE_ID)
     await advance(POLL)
     assert shown(hass, "garage_session_energy") == "0.19"
-    assert shown(hass, "garage_active_tag_id") == "unknown", "no card was used"
+    assert shown(hass, "garage_active_rfid_tag") == "unknown", "no card was used"
     assert last_reset(hass, "garage_session_energy") == following.started_at
 
 
@@ -122,10 +122,10 @@ async def test_the_tag_stays_although_an_answer_omits_it(
     await advance(POLL)
     session.tag = None
     await advance(POLL)
-    assert shown(hass, "garage_active_tag_id") == TAG
+    assert shown(hass, "garage_active_rfid_tag") == TAG
     account.end_session(GARAGE_ID)
     await advance(READ)
-    assert shown(hass, "garage_last_session_tag_id") == TAG
+    assert shown(hass, "garage_last_session_rfid_tag") == TAG
 
 
 async def test_a_tag_that_comes_late_is_shown_when_it_comes(
@@ -133,10 +133,10 @@ async def test_a_tag_that_comes_late_is_shown_when_it_comes(
 ) -> None:
     session = account.start_session(GARAGE_ID)
     await advance(POLL)
-    assert shown(hass, "garage_active_tag_id") == "unknown"
+    assert shown(hass, "garage_active_rfid_tag") == "unknown"
     session.tag = TAG
     await advance(POLL)
-    assert shown(hass, "garage_active_tag_id") == TAG
+    assert shown(hass, "garage_active_rfid_tag") == TAG
 
 
 async def test_a_reload_in_the_middle_of_a_session_changes_nothing(
@@ -177,8 +177,8 @@ async def test_a_session_that_passed_while_home_assistant_was_down_is_shown(
     await hass.async_block_till_done()
     assert shown(hass, "garage_session_energy") == "10.0"
     assert last_reset(hass, "garage_session_energy") == NOW + timedelta(hours=2)
-    assert shown(hass, "garage_last_session_tag_id") == "OTHER"
-    assert shown(hass, "garage_active_tag_id") == "unknown"
+    assert shown(hass, "garage_last_session_rfid_tag") == "OTHER"
+    assert shown(hass, "garage_active_rfid_tag") == "unknown"
 
 
 async def test_a_session_is_valued_once_at_the_price_of_its_end(

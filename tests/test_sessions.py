@@ -1,5 +1,6 @@
 """The arithmetic on charging sessions, as plain Python."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from custom_components.joulo.api import ChargingSession, Energy, Me, Month
 from custom_components.joulo.sessions import (
     average_power,
+    closed,
     duration,
     ere_credits,
     estimated_ere,
@@ -15,7 +17,6 @@ from custom_components.joulo.sessions import (
     month_figures,
     net_value,
     session_value,
-    shown_ere,
     year_total,
 )
 
@@ -63,14 +64,8 @@ def test_without_energy_or_a_known_fraction_there_is_no_estimate(
     assert estimated_ere(kwh, started_at) is None
 
 
-def test_joulos_figure_wins_once_the_session_has_ended() -> None:
-    assert shown_ere(charging_session(ere=13.99)) == 13.99
+def test_joulos_figure_is_shown_as_it_is() -> None:
     assert ere_credits(charging_session(ere=13.99)) == 13.99
-
-
-def test_a_session_without_end_shows_the_estimate_even_where_joulo_sends_an_older_figure() -> None:
-    running = charging_session(ended_at=None, ere=1.0)
-    assert shown_ere(running) == pytest.approx(14.10, abs=0.005)
 
 
 def test_a_session_without_energy_earns_nothing() -> None:
@@ -79,7 +74,6 @@ def test_a_session_without_energy_earns_nothing() -> None:
 
 def test_a_figure_that_joulo_withholds_is_unknown() -> None:
     assert ere_credits(charging_session(ere=None)) is None
-    assert shown_ere(charging_session(ere=None)) is None
 
 
 def test_the_value_is_ere_times_price_less_the_fee() -> None:
@@ -176,3 +170,30 @@ def test_a_year_is_the_sum_of_its_months() -> None:
 def test_a_year_with_an_unknown_month_is_unknown() -> None:
     energy = Energy(months=(*MONTHS.months, Month(month=date(2026, 4, 1))))
     assert year_total(energy, date(2026, 4, 1), lambda month: month.kwh) is None
+
+
+def opened(session_id: str, hours: float) -> ChargingSession:
+    """Return a session without an end that began so many hours after the others' start."""
+    return replace(
+        charging_session(ended_at=None), id=session_id, started_at=START + timedelta(hours=hours)
+    )
+
+
+def test_an_open_session_ends_where_its_successor_begins() -> None:
+    first, second = closed([opened("second", 5), opened("first", 0)])
+    assert (first.id, first.ended_at) == ("first", START + timedelta(hours=5))
+    assert (second.id, second.ended_at) == ("second", None)
+
+
+def test_an_open_session_lasts_a_day_at_most() -> None:
+    first, _ = closed([opened("first", 0), opened("second", 100)])
+    assert first.ended_at == START + timedelta(days=1)
+
+
+def test_an_end_that_joulo_sent_stays() -> None:
+    session = charging_session()
+    assert closed([session, opened("next", 1)])[0] == session
+
+
+def test_a_charger_without_sessions_has_none_to_close() -> None:
+    assert closed([]) == ()

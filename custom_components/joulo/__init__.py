@@ -7,7 +7,7 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 
-from .cloud import account_of, async_get_client
+from .cloud import async_get_client, credentials_of
 from .const import DOMAIN
 from .coordinator import (
     AccountCoordinator,
@@ -18,19 +18,19 @@ from .coordinator import (
 )
 from .history import SessionHistory
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.SENSOR]
+PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
     """Set up an account; only the chargers decide whether that succeeds."""
-    client = async_get_client(hass, account_of(entry))
+    client = async_get_client(hass, credentials_of(entry))
     history = SessionHistory(hass, entry.entry_id)
     await history.async_load()
     chargers = ChargersCoordinator(hass, entry, client, history)
     await chargers.async_config_entry_first_refresh()
     sessions = SessionsCoordinator(chargers)
-    account = AccountCoordinator(sessions)
-    await asyncio.gather(sessions.async_refresh(), account.async_refresh())
+    account = AccountCoordinator(chargers)
+    await asyncio.gather(sessions.async_refresh_or_soon(), account.async_refresh_or_soon())
     entry.runtime_data = JouloData(chargers, sessions, account)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True

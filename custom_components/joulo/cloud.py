@@ -1,22 +1,27 @@
 """Where Home Assistant meets the client: one web session, gates that outlive reloads, errors in words."""
 
-from typing import TypedDict
+from collections.abc import Awaitable
+from typing import NamedTuple, TypedDict
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.hass_dict import HassKey
 
 from .api import (
     Gate,
     JouloAuthError,
+    JouloChargerOfflineError,
     JouloClient,
     JouloConnectionError,
+    JouloCooldownError,
     JouloError,
     JouloInsecureUrlError,
     JouloNotFoundError,
     JouloRateLimitError,
+    JouloRejectedError,
     JouloResponseError,
     JouloScopeError,
     JouloServerError,
@@ -24,18 +29,26 @@ from .api import (
 )
 from .const import DOMAIN
 
-type Account = tuple[str, str]
-"""The address of the API, and the token."""
 
-_GATES: HassKey[dict[Account, Gate]] = HassKey(f"{DOMAIN}_gates")
+class Credentials(NamedTuple):
+    """What opens an account: the address of the API, and the token."""
+
+    url: str
+    token: str
 
 
-_SENTENCES: dict[type[JouloError], str] = {
+_GATES: HassKey[dict[Credentials, Gate]] = HassKey(f"{DOMAIN}_gates")
+
+
+_TRANSLATION_KEYS: dict[type[JouloError], str] = {
     JouloAuthError: "invalid_auth",
+    JouloChargerOfflineError: "charger_offline",
     JouloConnectionError: "cannot_connect",
+    JouloCooldownError: "restart_cooldown",
     JouloInsecureUrlError: "insecure_url",
     JouloNotFoundError: "not_found",
     JouloRateLimitError: "rate_limited",
+    JouloRejectedError: "rejected",
     JouloResponseError: "invalid_response",
     JouloScopeError: "missing_scope",
     JouloServerError: "server_error",
@@ -51,53 +64,70 @@ class ErrorText(TypedDict):
     translation_placeholders: dict[str, str]
 
 
-def account_of(entry: ConfigEntry) -> Account:
-    """Return which account a config entry is for."""
-    return (entry.data[CONF_URL], entry.data[CONF_TOKEN])
+def credentials_of(entry: ConfigEntry) -> Credentials:
+    """Return what a config entry opens its account with."""
+    return Credentials(entry.data[CONF_URL], entry.data[CONF_TOKEN])
 
 
 @callback
-def async_get_client(hass: HomeAssistant, account: Account) -> JouloClient:
-    """Return a client whose gate remembers what this account was asked before."""
-    url, token = account
-    gate = hass.data.setdefault(_GATES, {}).setdefault(account, Gate())
-    return JouloClient(async_get_clientsession(hass), token, url=url, gate=gate)
+def async_get_client(hass: HomeAssistant, credentials: Credentials) -> JouloClient:
+    """Return a client whose gate remembers what was asked with these credentials before."""
+    gate = hass.data.setdefault(_GATES, {}).setdefault(credentials, Gate())
+    session = async_get_clientsession(hass)
+    return JouloClient(session, credentials.token, url=credentials.url, gate=gate)
 
 
 @callback
 def async_get_trial_client(
-    hass: HomeAssistant, account: Account, known: Account | None
+    hass: HomeAssistant, entered: Credentials, current: Credentials | None
 ) -> JouloClient:
     """Return a client for what a user has just entered.
 
-    A refused token may be tried again by hand. `known` is the account that a new token is meant for:
-    its intervals are kept.
+    A refused token may be tried again by hand. `current` are the credentials that the entered ones are
+    to replace: their intervals are kept.
     """
     gates = hass.data.setdefault(_GATES, {})
-    before = gates.get(account)
+    before = gates.get(entered)
     if before is not None and before.refused:
-        gates[account] = before.for_next_token()
-        gates[account].take_answers(before)
-    elif before is None and known in gates:
-        gates[account] = gates[known].for_next_token()
-    return async_get_client(hass, account)
+        gates[entered] = before.for_next_token()
+    elif before is None and current in gates:
+        gates[entered] = gates[current].for_next_token()
+    return async_get_client(hass, entered)
 
 
 @callback
-def async_hand_over_answers(hass: HomeAssistant, before: Account, after: Account) -> None:
+def async_hand_over_answers(hass: HomeAssistant, before: Credentials, after: Credentials) -> None:
     """Let the account's next token begin with the answers that its old one got."""
     gates = hass.data.setdefault(_GATES, {})
-    if before != after and before in gates:
-        gates[after].take_answers(gates.pop(before))
+    if before != after:
+        gates.pop(before, None)
+    gates[after].accept()
 
 
 def error_text(error: JouloError) -> ErrorText:
     """Return the sentence that tells a user what went wrong and what to do."""
     return {
         "translation_domain": DOMAIN,
-        "translation_key": _SENTENCES[type(error)],
+        "translation_key": _TRANSLATION_KEYS[type(error)],
+        # What an error knows are its attributes, and its sentence names them.
         "translation_placeholders": {name: _in_words(value) for name, value in vars(error).items()},
     }
+
+
+async def async_order[AnswerT](
+    hass: HomeAssistant, entry: ConfigEntry, order: Awaitable[AnswerT]
+) -> AnswerT:
+    """Return what an order to Joulo brings; raise HomeAssistantError with what went wrong."""
+    try:
+        return await order
+    except JouloError as error:
+        if isinstance(error, JouloAuthError):
+            entry.async_start_reauth(hass)
+        text = error_text(error)
+        if isinstance(error, JouloConnectionError) and error.sent:
+            # Unlike a question, an order is not asked again: it may have been carried out.
+            text["translation_key"] = "no_answer"
+        raise HomeAssistantError(**text) from error
 
 
 def _in_words(value: object) -> str:

@@ -1,6 +1,7 @@
 """Set-up by API token, and its upkeep: reauthentication, reconfiguration, options."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
 import logging
 from typing import Any, override
 
@@ -25,7 +26,13 @@ from homeassistant.helpers.selector import (
 import probatio
 
 from .api import API_URL, JouloAuthError, JouloClient, JouloError, JouloRateLimitError
-from .cloud import Account, account_of, async_get_trial_client, async_hand_over_answers, error_text
+from .cloud import (
+    Credentials,
+    async_get_trial_client,
+    async_hand_over_answers,
+    credentials_of,
+    error_text,
+)
 from .const import (
     CHARGERS_INTERVAL,
     CONF_ADVANCED,
@@ -39,6 +46,8 @@ _LOGGER = logging.getLogger(__name__)
 
 _IN_A_FORM = {"server_error": "cannot_connect", "not_found": "invalid_response"}
 """A form tells less apart than a log."""
+
+_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
 
 _TOKEN = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
@@ -78,10 +87,23 @@ _OPTIONS_FORM = probatio.Schema(
 
 def clean_token(pasted: str) -> str:
     """Return the token without what comes along when it is copied: spaces, quotes, `Bearer`."""
-    token = pasted.strip().strip("\"'").strip()
-    if token.lower().startswith("bearer "):
-        token = token[len("bearer ") :]
-    return token.strip().strip("\"'").strip()
+    words = pasted.translate(_QUOTES_TO_SPACES).split()
+    while words and words[0].lower() in {"authorization:", "bearer"}:
+        del words[0]
+    return " ".join(words)
+
+
+@dataclass(frozen=True, slots=True)
+class _Identity:
+    """What is known of the account behind a token that works."""
+
+    credentials: Credentials
+    account_id: str | None
+    charger_ids: frozenset[str]
+
+    @property
+    def entry_data(self) -> dict[str, str]:
+        return {CONF_URL: self.credentials.url, CONF_TOKEN: self.credentials.token}
 
 
 class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
@@ -89,11 +111,6 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
 
     VERSION = 1
     MINOR_VERSION = 1
-
-    def __init__(self) -> None:
-        """Begin without an answer."""
-        self._charger_ids: set[str] = set()
-        self._account_id: str | None = None
 
     @staticmethod
     @callback
@@ -104,19 +121,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """Ask for the token of a new account."""
-        errors: dict[str, str] = {}
-        placeholders: dict[str, str] = {}
-        if user_input is not None:
-            account = (user_input[CONF_ADVANCED][CONF_URL], clean_token(user_input[CONF_TOKEN]))
-            errors, placeholders = await self._async_try(account, None)
-            if not errors:
-                return await self._async_create(account)
-        return self.async_show_form(
-            step_id="user",
-            data_schema=self.add_suggested_values_to_schema(_form(API_URL), user_input),
-            errors=errors,
-            description_placeholders=placeholders,
-        )
+        return await self._async_ask("user", _form(API_URL), user_input, None)
 
     async def async_step_reauth(self, _entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Joulo does not accept the token any more."""
@@ -127,50 +132,45 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for a new token of the same account."""
         entry = self._get_reauth_entry()
-        return await self._async_renew(entry, "reauth_confirm", _REAUTH_FORM, user_input)
+        return await self._async_ask("reauth_confirm", _REAUTH_FORM, user_input, entry)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
         """Ask for another token or address of the same account."""
         entry = self._get_reconfigure_entry()
-        form = _form(entry.data[CONF_URL])
-        return await self._async_renew(entry, "reconfigure", form, user_input)
+        return await self._async_ask("reconfigure", _form(entry.data[CONF_URL]), user_input, entry)
 
-    async def _async_create(self, account: Account) -> ConfigFlowResult:
-        await self.async_set_unique_id(self._account_id)
-        self._abort_if_unique_id_configured()
-        self._abort_if_known(account, self._async_current_entries(include_ignore=False))
-        url, token = account
-        return self.async_create_entry(title="Joulo", data={CONF_URL: url, CONF_TOKEN: token})
-
-    async def _async_renew(
+    async def _async_ask(
         self,
-        entry: ConfigEntry,
         step_id: str,
         form: probatio.Schema,
         user_input: dict[str, Any] | None,
+        entry: ConfigEntry | None,
     ) -> ConfigFlowResult:
-        """Show a form for another token, and take it when it is of the same account."""
+        """Show a form until a token works, then create an entry or renew the given one."""
         errors: dict[str, str] = {}
         placeholders: dict[str, str] = {}
         if user_input is not None:
-            before = account_of(entry)
-            advanced = user_input.get(CONF_ADVANCED, entry.data)
-            account = (advanced[CONF_URL], clean_token(user_input[CONF_TOKEN]))
-            errors, placeholders = await self._async_try(account, entry)
-            if not errors:
-                others = [other for other in self._async_current_entries() if other is not entry]
-                self._abort_if_known(account, others)
-                if not self._may_replace(entry, account):
-                    return self.async_abort(reason="unique_id_mismatch")
-                async_hand_over_answers(self.hass, before, account)
-                url, token = account
-                return self.async_update_reload_and_abort(
-                    entry,
-                    unique_id=self._account_id or entry.unique_id,
-                    data={CONF_URL: url, CONF_TOKEN: token},
-                )
+            advanced = user_input.get(CONF_ADVANCED) or (entry.data if entry else {})
+            url = advanced[CONF_URL].strip().rstrip("/")
+            entered = Credentials(url, clean_token(user_input[CONF_TOKEN]))
+            if entry is None:
+                self._async_abort_entries_match({CONF_TOKEN: entered.token})
+            try:
+                identity = await self._async_identify(entered, entry)
+            except JouloError as error:
+                text = error_text(error)
+                key = text["translation_key"]
+                errors["base"] = _IN_A_FORM.get(key, key)
+                placeholders = text["translation_placeholders"]
+            except Exception:
+                _LOGGER.exception("Unexpected error while trying a token")
+                errors["base"] = "unknown"
+            else:
+                if entry is None:
+                    return await self._async_create(identity)
+                return self._async_renew(entry, identity)
         return self.async_show_form(
             step_id=step_id,
             data_schema=self.add_suggested_values_to_schema(form, user_input),
@@ -178,34 +178,35 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
             description_placeholders=placeholders,
         )
 
-    async def _async_try(
-        self, account: Account, entry: ConfigEntry | None
-    ) -> tuple[dict[str, str], dict[str, str]]:
-        """Learn whose token it is; return the form's errors and their placeholders."""
-        known = account_of(entry) if entry else None
-        try:
-            client = async_get_trial_client(self.hass, account, known)
-            await self._async_identify(client, entry)
-        except JouloError as error:
-            text = error_text(error)
-            key = text["translation_key"]
-            return {"base": _IN_A_FORM.get(key, key)}, text["translation_placeholders"]
-        except Exception:
-            _LOGGER.exception("Unexpected error while trying a token")
-            return {"base": "unknown"}, {}
-        return {}, {}
+    async def _async_create(self, identity: _Identity) -> ConfigFlowResult:
+        await self.async_set_unique_id(identity.account_id)
+        self._abort_if_configured(identity)
+        return self.async_create_entry(title="Joulo", data=identity.entry_data)
 
-    async def _async_identify(self, client: JouloClient, entry: ConfigEntry | None) -> None:
-        self._charger_ids = set()
+    def _async_renew(self, entry: ConfigEntry, identity: _Identity) -> ConfigFlowResult:
+        self._abort_if_configured(identity, besides=entry)
+        is_known = entry.unique_id is not None or self._registered_charger_ids(entry)
+        if is_known and not self._is_same_account(entry, identity):
+            return self.async_abort(reason="unique_id_mismatch")
+        async_hand_over_answers(self.hass, credentials_of(entry), identity.credentials)
+        return self.async_update_reload_and_abort(
+            entry, unique_id=identity.account_id or entry.unique_id, data=identity.entry_data
+        )
+
+    async def _async_identify(self, entered: Credentials, entry: ConfigEntry | None) -> _Identity:
+        """Learn whose token it is; raises JouloError."""
+        current = credentials_of(entry) if entry else None
+        client = async_get_trial_client(self.hass, entered, current)
         try:
-            self._charger_ids = {charger.id for charger in await client.chargers()}
+            chargers = await client.chargers()
         except JouloRateLimitError:
             # The chargers were polled just now with the old token: then `/me` vouches for the new one.
-            self._account_id = await self._async_account_id(client)
-            if self._account_id is None or entry is None or entry.unique_id is None:
+            account_id = await self._async_account_id(client)
+            if account_id is None or entry is None or entry.unique_id is None:
                 raise
-        else:
-            self._account_id = await self._async_account_id(client)
+            return _Identity(entered, account_id, frozenset())
+        account_id = await self._async_account_id(client)
+        return _Identity(entered, account_id, frozenset(charger.id for charger in chargers))
 
     async def _async_account_id(self, client: JouloClient) -> str | None:
         try:
@@ -215,21 +216,18 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         except JouloError:
             return None
 
-    def _abort_if_known(self, account: Account, entries: Iterable[ConfigEntry]) -> None:
-        if any(self._is_same_account(entry, account) for entry in entries):
-            raise AbortFlow("already_configured")
+    def _abort_if_configured(self, identity: _Identity, besides: ConfigEntry | None = None) -> None:
+        for entry in self._async_current_entries(include_ignore=False):
+            if entry is not besides and self._is_same_account(entry, identity):
+                raise AbortFlow("already_configured")
 
-    def _is_same_account(self, entry: ConfigEntry, account: Account) -> bool:
-        if self._account_id is not None and entry.unique_id is not None:
-            return self._account_id == entry.unique_id
-        return account[1] == entry.data[CONF_TOKEN] or bool(self._charger_ids & self._known(entry))
+    def _is_same_account(self, entry: ConfigEntry, identity: _Identity) -> bool:
+        if identity.account_id is not None and entry.unique_id is not None:
+            return identity.account_id == entry.unique_id
+        is_same_token = identity.credentials.token == entry.data[CONF_TOKEN]
+        return is_same_token or bool(identity.charger_ids & self._registered_charger_ids(entry))
 
-    def _may_replace(self, entry: ConfigEntry, account: Account) -> bool:
-        """Whether the entry is the same account, or nothing is known of it that could be mixed up."""
-        nothing_known = entry.unique_id is None and not self._known(entry)
-        return nothing_known or self._is_same_account(entry, account)
-
-    def _known(self, entry: ConfigEntry) -> set[str]:
+    def _registered_charger_ids(self, entry: ConfigEntry) -> set[str]:
         return charger_ids(dr.async_get(self.hass), entry)
 
 

@@ -1,10 +1,12 @@
 """Three coordinators ask Joulo, each at its own pace; the gate in the client keeps them all within limits."""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 import logging
+from math import inf
+import time
 from typing import override
 
 from homeassistant.config_entries import ConfigEntry
@@ -19,6 +21,7 @@ from .api import (
     ChargingSession,
     Door,
     Energy,
+    ErePosition,
     JouloAuthError,
     JouloClient,
     JouloError,
@@ -27,22 +30,22 @@ from .api import (
     JouloScopeError,
     JouloTooEarlyError,
     Me,
-    SessionRange,
 )
 from .cloud import error_text
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
 from .devices import ChargerDevices
 from .history import SessionHistory
+from .reader import SessionReader
 from .sessions import local_day, midnight
 
 _LOGGER = logging.getLogger(__name__)
 
 _HOURLY = timedelta(hours=1)
+_RETRY = 60.0
+"""Seconds; after a failure the next try comes no sooner, even where no request was sent."""
 _MARGIN = 1.0
 """Seconds; Home Assistant's timers fire up to one early, and the gate would refuse."""
 _WHILE_CHARGING = timedelta(seconds=Door.SESSIONS.interval + _MARGIN)
-_OVERLAP = timedelta(days=14)
-"""How far back every read of the sessions goes: Joulo revises figures after the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +79,53 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         self.client = client
         self.data = {}
         self._has_data = False
-        self._cancel_soon: CALLBACK_TYPE | None = None
-        entry.async_on_unload(self._forget_soon)
+        self._wished_at = -inf
+        self._cancel_wish: CALLBACK_TYPE | None = None
+        entry.async_on_unload(self._forget_wish)
 
     @abstractmethod
     async def _async_read(self) -> dict[str, StateT]:
         """Ask Joulo."""
 
+    async def async_refresh_or_soon(self) -> None:
+        """Refresh now; where nothing could be sent, once more as soon as the gate lets it through."""
+        self._wished_at = time.monotonic()
+        await self.async_refresh()
+        self._plan_wish()
+
     @callback
     def async_refresh_soon(self) -> None:
-        """Refresh as soon as the gate lets a request through."""
-        if self._cancel_soon is None:
+        """Refresh by a request that is sent from now on, as soon as the gate lets one through."""
+        self._wished_at = time.monotonic()
+        self._plan_wish()
+
+    def _plan_wish(self) -> None:
+        if self._cancel_wish is None and not self._is_wish_fulfilled():
             delay = self.client.gate.opens_in(self.door) + _MARGIN
-            self._cancel_soon = async_call_later(self.hass, delay, self._async_refresh_now)
+            self._cancel_wish = async_call_later(self.hass, delay, self._async_follow_wish)
+
+    def _is_wish_fulfilled(self) -> bool:
+        gate = self.client.gate
+        return gate.refused or gate.sent_at(self.door) >= self._wished_at
+
+    @callback
+    def _async_follow_wish(self, _now: datetime) -> None:
+        self._cancel_wish = None
+        if not self._is_wish_fulfilled():
+            self.config_entry.async_create_background_task(
+                self.hass, self._async_fulfil_wish(), f"{self.name} soon"
+            )
+
+    async def _async_fulfil_wish(self) -> None:
+        await self.async_refresh()
+        # A request that was under way when the wish arose has shut the gate meanwhile.
+        self._plan_wish()
+
+    def _poll_again_in(self, error: JouloError) -> float:
+        """Return the seconds until the next try: the hourly coordinators do not let an hour pass."""
+        if isinstance(error, JouloRateLimitError):
+            return error.retry_after + _MARGIN
+        return max(self.client.gate.opens_in(self.door), _RETRY) + _MARGIN
 
     @override
     async def _async_update_data(self) -> dict[str, StateT]:
@@ -100,26 +137,18 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
             return self.data
         except JouloError as error:
             raise self._translated(error) from error
-        self._forget_soon()
         self._has_data = True
         return data
 
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
         if isinstance(error, JouloAuthError):
             return ConfigEntryAuthFailed(**error_text(error))
-        if isinstance(error, JouloRateLimitError):
-            return UpdateFailed(**error_text(error), retry_after=error.retry_after + _MARGIN)
-        return UpdateFailed(**error_text(error))
-
-    async def _async_refresh_now(self, _now: datetime) -> None:
-        self._cancel_soon = None
-        await self.async_refresh()
+        return UpdateFailed(**error_text(error), retry_after=self._poll_again_in(error))
 
     @callback
-    def _forget_soon(self) -> None:
-        if self._cancel_soon is not None:
-            self._cancel_soon()
-            self._cancel_soon = None
+    def _forget_wish(self) -> None:
+        if self._cancel_wish is not None:
+            self._cancel_wish()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,32 +178,39 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         super().__init__(hass, entry, client, timedelta(seconds=seconds + _MARGIN))
         self.history = history
         self._devices = ChargerDevices(hass, entry)
-        self._answer: tuple[Charger, ...] = ()
+        self._answer: tuple[Charger, ...] | None = None
+        self._answered_at = dt_util.utcnow()
+        entry.async_on_unload(history.async_listen(self._async_follow_history))
 
     @override
     async def _async_read(self) -> dict[str, ChargerState]:
         answer = await self.client.chargers()
+        # Asked too early, the gate repeats the very same answer: that is no news.
         if answer is not self._answer:
             self._answer = answer
-            for charger_id in self._devices.async_sync(answer):
-                self.history.forget_running(charger_id)
-            for charger in answer:
-                self.history.observe(charger)
+            self._answered_at = dt_util.utcnow()
+            self._async_take_over(answer, self._answered_at)
         return self._states()
 
     @callback
-    def async_show_history(self) -> None:
-        """Show what the history has learnt since the last poll."""
+    def _async_take_over(self, chargers: tuple[Charger, ...], now: datetime) -> None:
+        for charger_id in self._devices.async_sync(chargers):
+            self.history.end_running(charger_id, now)
+        for charger in chargers:
+            self.history.observe(charger, now)
+
+    @callback
+    def _async_follow_history(self) -> None:
         self.data = self._states()
         self.async_update_listeners()
 
     def _states(self) -> dict[str, ChargerState]:
-        now = dt_util.utcnow()
-        return {charger.id: self._state(now, charger) for charger in self._answer}
+        return {charger.id: self._state(charger) for charger in self._answer or ()}
 
-    def _state(self, now: datetime, charger: Charger) -> ChargerState:
+    def _state(self, charger: Charger) -> ChargerState:
         session = self.history.newest(charger.id)
-        return ChargerState(now, charger, session, charger.id in self.history.running)
+        is_running = charger.id in self.history.running
+        return ChargerState(self._answered_at, charger, session, is_running)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,93 +229,49 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
     def __init__(self, chargers: ChargersCoordinator) -> None:
         """Prepare to follow what runs on the chargers."""
         super().__init__(chargers.hass, chargers.config_entry, chargers.client, _HOURLY)
-        self.chargers = chargers
         self.history = chargers.history
-        self._running = set(self.history.running)
-        self._walk: SessionRange | None = None
-        self._cancel_walk: CALLBACK_TYPE | None = None
+        self.reader = SessionReader(self.hass, self.config_entry, self.client, self.history)
+        self._chargers = chargers
+        self._running = dict(self.history.running)
         self.data = self._last_sessions()
         self._has_data = self.history.last_read is not None
-        self.config_entry.async_on_unload(chargers.async_add_listener(self._async_follow_chargers))
-        self.config_entry.async_on_unload(self._stop_walk)
+        for stop in (
+            self.reader.stop,
+            self.history.async_listen(self._async_show),
+            chargers.async_add_listener(self._async_follow_chargers),
+        ):
+            self.config_entry.async_on_unload(stop)
 
     @override
     async def _async_read(self) -> dict[str, LastSession]:
         self._set_pace()
-        begun = dt_util.utcnow()
-        last_read = self.history.last_read
-        walk = SessionRange(self.client, since=last_read and last_read - _OVERLAP)
-        self._take_over(await walk.read_page())
-        if self._walk is None:
-            self._finish(walk, begun)
+        await self.reader.async_read()
         return self._last_sessions()
 
     @callback
-    def async_show_history(self) -> None:
-        """Show what the history holds now."""
+    def _async_show(self) -> None:
         self.data = self._last_sessions()
         self.async_update_listeners()
-
-    def _take_over(self, sessions: Iterable[ChargingSession]) -> None:
-        if self.history.merge(sessions):
-            self.chargers.async_show_history()
 
     @callback
     def _async_follow_chargers(self) -> None:
         """Read soon when a session has started or ended; show chargers that have come."""
         if self._running != self.history.running:
-            self._running = set(self.history.running)
+            self._running = dict(self.history.running)
             self._set_pace()
             self.async_refresh_soon()
-        if self.data.keys() != self.chargers.data.keys():
-            self.async_show_history()
+        if self.data.keys() != self._chargers.data.keys():
+            self._async_show()
 
     def _set_pace(self) -> None:
         self.update_interval = _WHILE_CHARGING if self.history.running else _HOURLY
 
     def _last_sessions(self) -> dict[str, LastSession]:
-        return {charger_id: self._last_session(charger_id) for charger_id in self.chargers.data}
+        return {charger_id: self._last_session(charger_id) for charger_id in self._chargers.data}
 
     def _last_session(self, charger_id: str) -> LastSession:
         session = self.history.last_completed(charger_id)
         return LastSession(session, self.history.values.get(session.id) if session else None)
-
-    def _finish(self, walk: SessionRange, begun: datetime) -> None:
-        """Take note that a range was read to its end, or go on with it as soon as the gate opens."""
-        if walk.complete:
-            self._walk = None
-            self.history.last_read = begun
-            return
-        self._walk = walk
-        self._read_on_after(self.client.gate.opens_in(Door.HISTORY), walk, begun)
-
-    def _read_on_after(self, seconds: float, walk: SessionRange, begun: datetime) -> None:
-        async def read_on(_now: datetime) -> None:
-            await self._async_read_on(walk, begun)
-
-        self._cancel_walk = async_call_later(self.hass, seconds + _MARGIN, read_on)
-
-    async def _async_read_on(self, walk: SessionRange, begun: datetime) -> None:
-        try:
-            sessions = await walk.read_page()
-        except JouloRateLimitError as error:
-            if walk is self._walk:
-                self._read_on_after(error.retry_after, walk, begun)
-        except JouloError as error:
-            # The next regular read begins again at the newest session.
-            _LOGGER.debug("Reading older charging sessions stopped: %s", error)
-            self._walk = None
-        else:
-            if walk is self._walk:
-                self._take_over(sessions)
-                self._finish(walk, begun)
-                self.async_show_history()
-
-    @callback
-    def _stop_walk(self) -> None:
-        self._walk = None
-        if self._cancel_walk is not None:
-            self._cancel_walk()
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,38 +281,39 @@ class AccountState:
     day: date
     energy: Energy
     me: Me | None
+    position: ErePosition | None
     failed: frozenset[Door]
 
 
 class AccountCoordinator(JouloCoordinator[AccountState]):
-    """Reads `/energy` and `/me`: hourly, and soon after the history has changed."""
+    """Reads `/energy`, `/me` and `/ere-position`: hourly, and soon after the history has changed."""
 
     door = Door.ENERGY
 
-    def __init__(self, sessions: SessionsCoordinator) -> None:
-        """Prepare to follow the sessions."""
-        super().__init__(sessions.hass, sessions.config_entry, sessions.client, _HOURLY)
-        self._sessions = sessions
-        self._history = sessions.history
+    def __init__(self, chargers: ChargersCoordinator) -> None:
+        """Prepare to follow the history."""
+        super().__init__(chargers.hass, chargers.config_entry, chargers.client, _HOURLY)
+        self._chargers = chargers
+        self._history = chargers.history
         self._revision = self._history.revision
-        self._silent: frozenset[Door] = frozenset()
+        self._silent: set[Door] = set()
         self._cancel_midnight = self._wait_for_midnight()
-        self.config_entry.async_on_unload(sessions.async_add_listener(self._async_follow_sessions))
+        self.config_entry.async_on_unload(self._history.async_listen(self._async_follow_history))
         self.config_entry.async_on_unload(self._forget_midnight)
 
     @override
     async def _async_read(self) -> dict[str, AccountState]:
         energy = await self.client.energy()
-        me, failed = await self._async_read_optional(Door.ME, self.client.me)
-        self._silent = frozenset({Door.ME}) if failed else frozenset()
+        me = await self._async_read_optional(Door.ME, self.client.me)
+        position = await self._async_read_optional(Door.ERE_POSITION, self.client.ere_position)
         self._appraise(me)
-        state = AccountState(local_day(dt_util.utcnow()), energy, me, self._silent)
-        return {self.config_entry.entry_id: state}
+        today, failed = local_day(dt_util.utcnow()), frozenset(self._silent)
+        return {self.config_entry.entry_id: AccountState(today, energy, me, position, failed)}
 
     async def _async_read_optional[AnswerT](
         self, door: Door, ask: Callable[[], Awaitable[AnswerT]]
-    ) -> tuple[AnswerT | None, bool]:
-        """Return what an endpoint answers that an account may lack, and whether it failed to answer."""
+    ) -> AnswerT | None:
+        """Return what an endpoint answers that an account may lack; one that fails is silent."""
         try:
             answer = await ask()
         except JouloAuthError:
@@ -329,14 +322,16 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
             answer = None
         except JouloError as error:
             if door not in self._silent:
+                self._silent.add(door)
                 _LOGGER.warning("Joulo's %s cannot be read: %s", door.path, error)
-            return None, True
+            return None
         if door in self._silent:
+            self._silent.remove(door)
             _LOGGER.info("Joulo's %s can be read again", door.path)
-        return answer, False
+        return answer
 
     @callback
-    def _async_follow_sessions(self) -> None:
+    def _async_follow_history(self) -> None:
         """Value what has been completed, and read the new sums soon."""
         if self._revision != self._history.revision:
             self._revision = self._history.revision
@@ -345,9 +340,8 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
             self.async_refresh_soon()
 
     def _appraise(self, me: Me | None) -> None:
-        chargers = [state.charger for state in self._sessions.chargers.data.values()]
-        if self._history.appraise(chargers, me):
-            self._sessions.async_show_history()
+        chargers = [state.charger for state in self._chargers.data.values()]
+        self._history.appraise(chargers, me)
 
     def _wait_for_midnight(self) -> CALLBACK_TYPE:
         tomorrow = local_day(dt_util.utcnow()) + timedelta(days=1)

@@ -37,9 +37,9 @@ class ChargerDevices:
         A charger goes when two answers in a row list others but not it. An empty answer removes
         nothing: it is how a hiccup looks.
         """
-        account_id = self._account_id()
+        account_device_id = self._register_account()
         for charger in chargers:
-            self._add_or_rename(charger, account_id)
+            self._register_charger(charger, account_device_id)
         if not chargers:
             return set()
         missing = charger_ids(self._registry, self._entry) - {charger.id for charger in chargers}
@@ -49,7 +49,7 @@ class ChargerDevices:
         self._missing = missing - gone
         return gone
 
-    def _account_id(self) -> str:
+    def _register_account(self) -> str:
         return self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, self._entry.entry_id)},
@@ -59,13 +59,13 @@ class ChargerDevices:
             configuration_url=_DASHBOARD,
         ).id
 
-    def _add_or_rename(self, charger: Charger, account_id: str) -> None:
+    def _register_charger(self, charger: Charger, account_device_id: str) -> None:
         connection = charger.connection_type
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, charger.id)},
             model=connection.value if isinstance(connection, ConnectionType) else None,
-            via_device_id=account_id,
+            via_device_id=account_device_id,
             name=charger.nickname or UNDEFINED,
             # One without a nickname is called by what it is.
             translation_key=None if charger.nickname else "charger",

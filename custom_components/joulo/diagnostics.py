@@ -12,7 +12,7 @@ from .api import Door
 from .const import DOMAIN
 from .coordinator import AccountState, ChargerState, JouloConfigEntry, JouloCoordinator
 
-_PRIVATE = {CONF_TOKEN, "id", "charger_id", "id_tag", "nickname", "slug"}
+_PRIVATE = {CONF_TOKEN, "id", "charger_id", "charger_nickname", "id_tag", "nickname", "slug"}
 
 
 async def async_get_config_entry_diagnostics(
@@ -68,6 +68,7 @@ def _account(state: AccountState) -> dict[str, Any]:
         "day": state.day.isoformat(),
         "energy": state.energy.to_dict(),
         "me": async_redact_data(state.me.to_dict(), _PRIVATE) if state.me else None,
+        "position": state.position.to_dict() if state.position else None,
         "failed": sorted(door.path for door in state.failed),
     }
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.core import Event, callback
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -21,6 +21,11 @@ class JouloEntityDescription[StateT](EntityDescription):
 
     exists_fn: Callable[[StateT], bool] = lambda _: True
     available_fn: Callable[[StateT], bool] = lambda _: True
+
+
+def unique_id(owner_id: str, key: str) -> str:
+    """Return the unique id of an owner's entity."""
+    return f"{owner_id}_{key}"
 
 
 class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
@@ -40,11 +45,11 @@ class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
         self.entity_description = description
         self._owner_id = owner_id
         self._attr_translation_key = description.key
-        self._attr_unique_id = f"{owner_id}_{description.key}"
+        self._attr_unique_id = unique_id(owner_id, description.key)
         self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, owner_id)})
 
     @property
-    def owner(self) -> StateT:
+    def owner_state(self) -> StateT:
         """The owner's state; only while the entity is available."""
         return self.coordinator.data[self._owner_id]
 
@@ -54,7 +59,7 @@ class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
         return (
             super().available
             and self._owner_id in self.coordinator.data
-            and self.entity_description.available_fn(self.owner)
+            and self.entity_description.available_fn(self.owner_state)
         )
 
 
@@ -67,7 +72,12 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
 ) -> None:
     """Add what exists by now, and what comes later: a new charger, or a figure sent for the first time."""
     hass, entry = coordinator.hass, coordinator.config_entry
-    registry = dr.async_get(hass)
+    devices = dr.async_get(hass)
+    # What existed before a restart still does, even if this answer happens to lack its figure.
+    registered = {
+        entity.unique_id
+        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    }
     known: set[tuple[str, str]] = set()
 
     @callback
@@ -76,22 +86,25 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
             (owner_id, description.key): entity_class(coordinator, owner_id, description)
             for owner_id, state in coordinator.data.items()
             for description in descriptions
-            if (owner_id, description.key) not in known and description.exists_fn(state)
+            if (owner_id, description.key) not in known
+            and (description.exists_fn(state) or unique_id(owner_id, description.key) in registered)
         }
         known.update(new)
         async_add_entities(new.values())
 
     @callback
+    def is_removal(data: dr.EventDeviceRegistryUpdatedData) -> bool:
+        return data["action"] == "remove"
+
+    @callback
     def forget_removed(_event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
         """Let a charger whose device went get new entities when it comes back."""
-        known.intersection_update(
-            {
-                (owner_id, key)
-                for owner_id, key in known
-                if registry.async_get_device_by_identifier((DOMAIN, owner_id), entry.entry_id)
-            }
-        )
+        for owner_id, key in tuple(known):
+            if not devices.async_get_device_by_identifier((DOMAIN, owner_id), entry.entry_id):
+                known.discard((owner_id, key))
 
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))
-    entry.async_on_unload(hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, forget_removed))
+    entry.async_on_unload(
+        hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, forget_removed, is_removal)
+    )

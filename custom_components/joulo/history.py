@@ -1,109 +1,192 @@
-"""The charging sessions that are known, kept across restarts."""
+"""Every charging session that is known, by id, kept across restarts."""
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypedDict
 
-from homeassistant.core import HomeAssistant
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 
 from .api import Charger, ChargingSession, Me
-from .api.reading import read_moment
 from .const import DOMAIN
-from .sessions import session_value
+from .hours import Reading, hour_of
+from .sessions import closed, estimated_ere, session_value
 
 _VERSION = 1
-_SAVE_DELAY = 60
+_SAVE_DELAY = 30
+_CONFIRM_REMOVAL = timedelta(minutes=10)
 
 
 class _Stored(TypedDict):
+    """What the file holds: completed sessions, and of those that were watched what was seen."""
+
+    installed_at: str | None
     last_read: str | None
-    sessions: list[dict[str, Any]]
+    last_full_read: str | None
+    resume: tuple[str, str] | None
+    completed: list[dict[str, Any]]
     live: list[dict[str, Any]]
+    readings: dict[str, list[tuple[float, float]]]
     values: dict[str, float]
+    told: dict[str, tuple[str, ...]]
 
 
 class SessionHistory:
-    """Every session that Joulo has shown, by id: from `/sessions` as it is, from `/chargers` as it runs."""
+    """The sessions as `/sessions` lists them, and as `/chargers` shows those that run."""
 
     def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+        """Begin empty; `async_load` takes up what an earlier run knew."""
         self.sessions: dict[str, ChargingSession] = {}
+        """What `/sessions` lists."""
+        self.live: dict[str, ChargingSession] = {}
+        """What `/chargers` showed and `/sessions` does not list as completed yet."""
+        self.running: dict[str, str] = {}
+        """The id of the session that runs, by charger."""
+        self.readings: dict[str, tuple[Reading, ...]] = {}
+        """By session id: the last reading of every hour in which it was watched."""
         self.values: dict[str, float] = {}
         """EUR by session id, set once."""
+        self.told: dict[str, tuple[str, ...]] = {}
+        """What has been announced of a session, by its id."""
+        self.installed_at: datetime | None = None
+        """When the first load began: what started before it is never announced as started."""
         self.last_read: datetime | None = None
         """When the last read of `/sessions` began that reached its far end."""
+        self.last_full_read: datetime | None = None
+        """When the last read of all sessions began that reached the oldest one."""
+        self.resume: tuple[str, str] | None = None
+        """Of a full read that is under way: when it began, and where its next page begins."""
         self.revision = 0
         """Grows whenever `/sessions` brings something new."""
-        self.running: set[str] = set()
-        """The chargers on which a session runs."""
-        self._live: dict[str, ChargingSession] = {}
+        self._missing: dict[str, datetime] = {}
+        self._of_charger: dict[str, tuple[ChargingSession, ...]] = {}
+        self._listeners: list[CALLBACK_TYPE] = []
         self._closed = False
-        self._store = Store[_Stored](hass, _VERSION, f"{DOMAIN}.{entry_id}.history")
+        self._store = Store[_Stored](
+            hass,
+            _VERSION,
+            f"{DOMAIN}.{entry_id}.history",
+            private=True,
+            serialize_in_event_loop=False,
+        )
 
     async def async_load(self) -> None:
         """Take up what the last run of Home Assistant knew."""
         if (stored := await self._store.async_load()) is None:
             return
-        self.last_read = read_moment(stored["last_read"])
-        sessions = map(ChargingSession.from_dict, stored["sessions"])
-        self.sessions = {session.id: session for session in sessions}
-        live = map(ChargingSession.from_dict, stored["live"])
-        self._live = {session.charger_id: session for session in live}
+        self.installed_at = _moment(stored["installed_at"])
+        self.last_read = _moment(stored["last_read"])
+        self.last_full_read = _moment(stored["last_full_read"])
+        self.resume = stored["resume"]
+        self.sessions = _by_id(stored["completed"])
+        self.live = _by_id(stored["live"])
+        self.readings = {
+            session_id: tuple((datetime.fromtimestamp(at, UTC), kwh) for at, kwh in readings)
+            for session_id, readings in stored["readings"].items()
+        }
         self.values = stored["values"]
+        self.told = stored["told"]
+
+    async def async_save(self) -> None:
+        """Write everything now."""
+        await self._store.async_save(self._to_store())
 
     async def async_close(self) -> None:
         """Write everything, and nothing after it: what comes next reads the file."""
         self._closed = True
-        await self._store.async_save(self._to_store())
+        await self.async_save()
 
     async def async_remove(self) -> None:
         """Delete what is stored."""
         await self._store.async_remove()
 
-    def observe(self, charger: Charger) -> None:
+    @callback
+    def async_listen(self, update: CALLBACK_TYPE) -> CALLBACK_TYPE:
+        """Call `update` after `/sessions` or a price brought something new; returns how to stop that."""
+        self._listeners.append(update)
+        return lambda: self._listeners.remove(update)
+
+    def observe(self, charger: Charger, now: datetime) -> None:
         """Take over what a charger shows of the session that runs on it."""
         current = charger.current_session
-        if current is None:
+        if current is None or (not charger.is_charging and self.is_confirmed(current.id)):
             # An answer that says "charging" and shows no session is no news.
             if not charger.is_charging:
-                self.forget_running(charger.id)
+                self.end_running(charger.id, now)
             return
-        before = self._live.get(charger.id)
-        same = before is not None and before.id == current.id
-        session = ChargingSession(
-            id=current.id,
-            charger_id=charger.id,
-            started_at=current.started_at,
-            kwh=current.kwh_so_far,
-            # The card stays the same for a whole session, even if an answer leaves it out.
-            id_tag=current.id_tag or (before.id_tag if before is not None and same else None),
+        if self.running.get(charger.id) != current.id:
+            self.end_running(charger.id, now)
+            self.running[charger.id] = current.id
+        before = self.live.get(current.id)
+        is_same = before is not None and before.started_at == current.started_at
+        self._show(
+            ChargingSession(
+                id=current.id,
+                charger_id=charger.id,
+                charger_nickname=charger.nickname,
+                started_at=current.started_at,
+                kwh=current.kwh_so_far,
+                ere_credits=estimated_ere(current.kwh_so_far, current.started_at),
+                # The card stays the same for a whole session, even if an answer leaves it out.
+                id_tag=current.id_tag or (before.id_tag if before and is_same else None),
+            )
         )
-        self.running.add(charger.id)
-        if session != before:
-            self._live[charger.id] = session
-            self._changed()
+        if current.kwh_so_far is not None:
+            self._note(current.id, (now, current.kwh_so_far))
 
-    def forget_running(self, charger_id: str) -> None:
-        """Take note that no session runs on a charger any more."""
-        if charger_id in self.running:
-            self.running.discard(charger_id)
-            self._changed()
+    def end_running(self, charger_id: str, now: datetime) -> None:
+        """Take note that the session that ran on a charger does so no more."""
+        if (session_id := self.running.pop(charger_id, None)) is not None:
+            self._show(replace(self.live[session_id], ended_at=now))
+            self.changed()
 
-    def merge(self, sessions: Iterable[ChargingSession]) -> bool:
-        """Take over what `/sessions` shows; return whether that was news."""
+    def merge(self, sessions: Iterable[ChargingSession]) -> None:
+        """Take over what `/sessions` lists."""
         news = False
         for session in sessions:
             known = self._with_known_tag(session)
             news |= self.sessions.get(session.id) != known
             self.sessions[session.id] = known
+            if known.ended_at is not None and session.id not in self.running.values():
+                self.live.pop(session.id, None)
         if news:
-            self.revision += 1
-            self._changed()
-        return news
+            self._news()
 
-    def appraise(self, chargers: Iterable[Charger], me: Me | None) -> bool:
-        """Value every completed session that has no value yet; return whether there was one."""
+    def settle(
+        self, seen: set[str], since: datetime | None, until: datetime, now: datetime
+    ) -> bool:
+        """Conclude a complete read of a span of time; return whether sessions are missing in it.
+
+        A session goes when two such reads, ten minutes apart, do not list it among others.
+        """
+        if not seen:
+            return False
+        known = self.live | self.sessions
+        span = {
+            session.id
+            for session in known.values()
+            if (since is None or session.started_at >= since) and session.started_at <= until
+        }
+        missing = span - seen - set(self.running.values())
+        gone = {
+            session_id
+            for session_id in missing
+            if now - self._missing.get(session_id, now) >= _CONFIRM_REMOVAL
+        }
+        self._missing = {
+            session_id: at
+            for session_id, at in ((dict.fromkeys(missing, now)) | self._missing).items()
+            if session_id not in (span - missing) and session_id not in gone
+        }
+        for session_id in gone:
+            self._forget(session_id)
+        if gone:
+            self._news()
+        return bool(missing - gone)
+
+    def appraise(self, chargers: Iterable[Charger], me: Me | None) -> None:
+        """Value every completed session that has no value yet: a later price does not change it."""
         certified = {charger.id: charger.mid_certified for charger in chargers}
         values = {
             session.id: value
@@ -115,56 +198,131 @@ class SessionHistory:
             )
             is not None
         }
-        self.values |= values
         if values:
-            self._changed()
-        return bool(values)
+            self.values |= values
+            self.changed()
+            self._notify()
+
+    def of_charger(self, charger_id: str) -> tuple[ChargingSession, ...]:
+        """Return a charger's sessions, oldest first; only those that run, or may, have no end."""
+        if charger_id not in self._of_charger:
+            known = self.sessions | self._unconfirmed()
+            self._of_charger[charger_id] = closed(
+                session for session in known.values() if session.charger_id == charger_id
+            )
+        return self._of_charger[charger_id]
+
+    def charger_ids(self) -> set[str]:
+        """Return the ids of all chargers that have sessions, also of those that went."""
+        return {session.charger_id for session in (self.sessions | self.live).values()}
 
     def newest(self, charger_id: str) -> ChargingSession | None:
         """Return the session that runs on a charger, else the last one that did."""
-        live = self._live.get(charger_id)
-        if charger_id in self.running:
-            return live
-        candidates = [s for s in self.sessions.values() if s.charger_id == charger_id]
-        if live is not None and not self._is_completed(live.id):
-            candidates = [s for s in candidates if s.id != live.id] + [live]
-        return max(candidates, key=_start, default=None)
+        if (running := self.running.get(charger_id)) is not None:
+            return self.live[running]
+        return max(self.of_charger(charger_id), key=_start, default=None)
 
     def last_completed(self, charger_id: str) -> ChargingSession | None:
-        """Return the newest session of a charger that has ended."""
+        """Return the newest session of a charger that Joulo lists as ended."""
+        unconfirmed = self._unconfirmed()
         completed = (
             session
-            for session in self.sessions.values()
-            if session.charger_id == charger_id and session.ended_at is not None
+            for session in self.of_charger(charger_id)
+            if session.ended_at is not None and session.id not in unconfirmed
         )
         return max(completed, key=_start, default=None)
 
-    def _is_completed(self, session_id: str) -> bool:
-        known = self.sessions.get(session_id)
-        return known is not None and known.ended_at is not None
+    def is_confirmed(self, session_id: str) -> bool:
+        """Whether Joulo lists a session with its end."""
+        session = self.sessions.get(session_id)
+        return session is not None and session.ended_at is not None
+
+    def _unconfirmed(self) -> dict[str, ChargingSession]:
+        return {
+            session_id: session
+            for session_id, session in self.live.items()
+            if not self.is_confirmed(session_id)
+        }
+
+    def _show(self, session: ChargingSession) -> None:
+        """Keep what a charger showed; write only what a restart would miss."""
+        before = self.live.get(session.id)
+        self.live[session.id] = session
+        self._of_charger.pop(session.charger_id, None)
+        if before is None or before.id_tag != session.id_tag:
+            self.changed()
+
+    def _note(self, session_id: str, reading: Reading) -> None:
+        """Keep one reading an hour: the last."""
+        readings = self.readings.get(session_id, ())
+        if readings and hour_of(readings[-1][0]) == hour_of(reading[0]):
+            self.readings[session_id] = (*readings[:-1], reading)
+        else:
+            self.readings[session_id] = (*readings, reading)
+            self.changed()
 
     def _with_known_tag(self, session: ChargingSession) -> ChargingSession:
         """Fill in the card that an earlier answer showed."""
         if session.id_tag is not None:
             return session
-        live = self._live.get(session.charger_id)
-        for earlier in (self.sessions.get(session.id), live):
-            if earlier is not None and earlier.id == session.id and earlier.id_tag is not None:
+        for earlier in (self.sessions.get(session.id), self.live.get(session.id)):
+            if earlier is not None and earlier.id_tag is not None:
                 return replace(session, id_tag=earlier.id_tag)
         return session
 
-    def _changed(self) -> None:
+    def _forget(self, session_id: str) -> None:
+        for known in (self.sessions, self.live, self.readings, self.values):
+            known.pop(session_id, None)
+
+    def _news(self) -> None:
+        self.revision += 1
+        self._of_charger.clear()
+        self.changed()
+        self._notify()
+
+    def _notify(self) -> None:
+        for update in tuple(self._listeners):
+            update()
+
+    def changed(self) -> None:
+        """Write soon, however often it changes."""
         if not self._closed:
             self._store.async_delay_save(self._to_store, _SAVE_DELAY)
 
     def _to_store(self) -> _Stored:
+        # Runs in a thread: `list` and `dict` copy in one step, and what they hold never changes.
         return {
-            "last_read": self.last_read.isoformat() if self.last_read else None,
-            "sessions": [session.to_dict() for session in self.sessions.values()],
-            "live": [session.to_dict() for session in self._live.values()],
-            "values": self.values,
+            "installed_at": _text(self.installed_at),
+            "last_read": _text(self.last_read),
+            "last_full_read": _text(self.last_full_read),
+            "resume": self.resume,
+            "completed": [
+                session.to_dict()
+                for session in list(self.sessions.values())
+                if session.ended_at is not None
+            ],
+            "live": [session.to_dict() for session in list(self.live.values())],
+            "readings": {
+                session_id: [(at.timestamp(), kwh) for at, kwh in readings]
+                for session_id, readings in dict(self.readings).items()
+            },
+            "values": dict(self.values),
+            "told": dict(self.told),
         }
+
+
+def _by_id(stored: list[dict[str, Any]]) -> dict[str, ChargingSession]:
+    sessions = map(ChargingSession.from_dict, stored)
+    return {session.id: session for session in sessions}
 
 
 def _start(session: ChargingSession) -> datetime:
     return session.started_at
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

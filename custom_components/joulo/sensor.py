@@ -1,45 +1,23 @@
-"""Sensors of a charger (now, the running session, the last session) and of the account."""
+"""Sensors: those of a charger (now, the running session, the last session), and the entity for all."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.sensor import (
-    SensorDeviceClass,
-    SensorEntity,
-    SensorEntityDescription,
-    SensorStateClass,
-)
-from homeassistant.const import (
-    PERCENTAGE,
-    EntityCategory,
-    UnitOfEnergy,
-    UnitOfPower,
-    UnitOfTime,
-)
+from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
+from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
-from homeassistant.helpers.typing import StateType
 
-from .api import ChargerStatus, ChargingSession, ConnectionType, Door, Month
-from .const import ERE, EURO, EURO_PER_ERE
-from .coordinator import AccountState, ChargerState, JouloConfigEntry, LastSession
-from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
-from .sessions import (
-    average_power,
-    duration,
-    ere_credits,
-    midnight,
-    month_figures,
-    net_value,
-    shown_ere,
-    year_total,
-)
+from .account_sensor import ACCOUNT_SENSORS
+from .api import ChargerStatus, ChargingSession, ConnectionType
+from .const import ERE, EURO
+from .coordinator import ChargerState, JouloConfigEntry, LastSession
+from .entity import JouloEntity, async_add_joulo_entities
+from .sensor_description import JouloSensorDescription, Value
+from .sessions import average_power, duration, ere_credits
 
 PARALLEL_UPDATES = 0
-
-type Value = StateType | datetime
 
 _STATUS: dict[object, str] = {
     ChargerStatus.ONLINE: "online",
@@ -49,14 +27,6 @@ _STATUS: dict[object, str] = {
     # The bare word would look like a failed poll.
     ChargerStatus.UNAVAILABLE: "out_of_service",
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class JouloSensorDescription[StateT](JouloEntityDescription[StateT], SensorEntityDescription):
-    """How a sensor follows from its owner's state."""
-
-    value_fn: Callable[[StateT], Value]
-    last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None
 
 
 def _of_session[StateT: (ChargerState, LastSession)](
@@ -97,7 +67,7 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         state_class=SensorStateClass.TOTAL,
         native_unit_of_measurement=ERE,
         suggested_display_precision=2,
-        value_fn=_of_session(shown_ere),
+        value_fn=_of_session(ere_credits),
         last_reset_fn=_session_start,
     ),
     JouloSensorDescription(
@@ -207,148 +177,6 @@ LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
 )
 
 
-def _this_month(state: AccountState) -> Month | None:
-    return month_figures(state.energy, state.day)
-
-
-def _of_month(figure: Callable[[Month], Value]) -> Callable[[AccountState], Value]:
-    """Return a figure of the current month, unknown where Joulo sent no months."""
-    return lambda state: figure(month) if (month := _this_month(state)) else None
-
-
-def _year_energy(state: AccountState) -> float | None:
-    return year_total(state.energy, state.day, lambda month: month.kwh)
-
-
-def _year_ere(state: AccountState) -> float | None:
-    return year_total(state.energy, state.day, lambda month: month.ere_credits)
-
-
-def _month_start(state: AccountState) -> datetime:
-    return midnight(state.day.replace(day=1))
-
-
-def _year_start(state: AccountState) -> datetime:
-    return midnight(state.day.replace(month=1, day=1))
-
-
-def _has_asked_me(state: AccountState) -> bool:
-    return Door.ME not in state.failed
-
-
-ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
-    JouloSensorDescription(
-        key="total_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        value_fn=lambda state: state.energy.total_kwh,
-    ),
-    JouloSensorDescription(
-        key="total_energy_all",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        value_fn=lambda state: state.energy.total_kwh_all,
-        exists_fn=lambda state: state.energy.total_kwh_all is not None,
-    ),
-    JouloSensorDescription(
-        key="total_ere",
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
-        value_fn=lambda state: state.energy.total_ere_credits,
-    ),
-    JouloSensorDescription(
-        key="total_sessions",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.energy.total_sessions,
-    ),
-    JouloSensorDescription(
-        key="month_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        value_fn=_of_month(lambda month: month.kwh),
-        last_reset_fn=_month_start,
-    ),
-    JouloSensorDescription(
-        key="month_ere",
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
-        value_fn=_of_month(lambda month: month.ere_credits),
-        last_reset_fn=_month_start,
-    ),
-    JouloSensorDescription(
-        key="month_sessions",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=_of_month(lambda month: month.sessions),
-        last_reset_fn=_month_start,
-    ),
-    JouloSensorDescription(
-        key="year_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
-        value_fn=_year_energy,
-        last_reset_fn=_year_start,
-    ),
-    JouloSensorDescription(
-        key="year_ere",
-        state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
-        value_fn=_year_ere,
-        last_reset_fn=_year_start,
-    ),
-    JouloSensorDescription(
-        key="month_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
-        available_fn=_has_asked_me,
-        value_fn=lambda state: net_value(
-            month.ere_credits if (month := _this_month(state)) else None, state.me
-        ),
-    ),
-    JouloSensorDescription(
-        key="year_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
-        available_fn=_has_asked_me,
-        value_fn=lambda state: net_value(_year_ere(state), state.me),
-    ),
-    JouloSensorDescription(
-        key="total_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
-        available_fn=_has_asked_me,
-        value_fn=lambda state: net_value(state.energy.total_ere_credits, state.me),
-    ),
-    JouloSensorDescription(
-        key="ere_price",
-        state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=EURO_PER_ERE,
-        suggested_display_precision=3,
-        available_fn=_has_asked_me,
-        value_fn=lambda state: state.me.ere_price_mid if state.me else None,
-    ),
-    JouloSensorDescription(
-        key="platform_fee",
-        native_unit_of_measurement=PERCENTAGE,
-        available_fn=_has_asked_me,
-        value_fn=lambda state: state.me.effective_fee_pct if state.me else None,
-    ),
-)
-
-
 async def async_setup_entry(
     _hass: HomeAssistant,
     entry: JouloConfigEntry,
@@ -369,9 +197,9 @@ class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
     @property
     @override
     def native_value(self) -> Value:
-        return self.entity_description.value_fn(self.owner)
+        return self.entity_description.value_fn(self.owner_state)
 
     @property
     @override
     def last_reset(self) -> datetime | None:
-        return self.entity_description.last_reset_fn(self.owner)
+        return self.entity_description.last_reset_fn(self.owner_state)

@@ -3,8 +3,11 @@
 Sources: Joulo developer docs, Sessions (ERE credits and euros) and Energy statistics (months).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
+from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from .api import ChargingSession, Energy, Me, Month
@@ -19,6 +22,25 @@ FOSSIL_REFERENCE = 0.6588
 """ERE credits per renewable kWh: 0.183 kg CO2-eq/MJ x 3.6 MJ/kWh (RED III)."""
 
 _HOUR = timedelta(hours=1)
+_LONGEST_OPEN = timedelta(days=1)
+
+
+def closed(sessions: Iterable[ChargingSession]) -> tuple[ChargingSession, ...]:
+    """Return a charger's sessions, oldest first, without ends that were left open.
+
+    A session without an end that has a successor ended when that began, after a day at most.
+    """
+    ordered = sorted(sessions, key=lambda session: (session.started_at, session.id))
+    return (
+        *(_closed_by(session, following) for session, following in pairwise(ordered)),
+        *ordered[-1:],
+    )
+
+
+def _closed_by(session: ChargingSession, following: ChargingSession) -> ChargingSession:
+    if session.ended_at is not None:
+        return session
+    return replace(session, ended_at=min(following.started_at, session.started_at + _LONGEST_OPEN))
 
 
 def estimated_ere(kwh: float | None, started_at: datetime) -> float | None:
@@ -34,13 +56,6 @@ def ere_credits(session: ChargingSession) -> float | None:
     if session.ere_credits is None and session.kwh == 0:
         return 0.0
     return session.ere_credits
-
-
-def shown_ere(session: ChargingSession) -> float | None:
-    """Return Joulo's figure for a session that is over, and until there is one, our estimate."""
-    if session.ended_at is None:
-        return estimated_ere(session.kwh, session.started_at)
-    return ere_credits(session)
 
 
 def net_value(ere: float | None, me: Me | None) -> float | None:
@@ -75,6 +90,30 @@ def average_power(kwh: float | None, hours: float | None) -> float | None:
     return kwh / hours
 
 
+def figures(session: ChargingSession, value: float | None) -> dict[str, Any]:
+    """Return a session and its value in EUR as events and actions tell them, ready for JSON.
+
+    kWh and ERE credits to thousandths (Joulo sends hundredths), EUR to cents, kW to hundredths and
+    minutes to tenths; moments in ISO 8601; None where something is unknown.
+    """
+    hours = duration(session.started_at, session.ended_at)
+    return {
+        "session_id": session.id,
+        "started_at": session.started_at.isoformat(),
+        "ended_at": session.ended_at.isoformat() if session.ended_at else None,
+        "energy_kwh": _rounded(session.kwh, 3),
+        "ere_credits": _rounded(ere_credits(session), 3),
+        "value_eur": _rounded(value, 2),
+        "duration_minutes": _rounded(hours, 1, factor=60),
+        "average_power_kw": _rounded(average_power(session.kwh, hours), 2),
+        "tag_id": session.id_tag,
+    }
+
+
+def _rounded(figure: float | None, decimals: int, *, factor: float = 1) -> float | None:
+    return None if figure is None else round(figure * factor, decimals)
+
+
 def local_day(moment: datetime) -> date:
     """Return the day in Amsterdam."""
     return moment.astimezone(AMSTERDAM).date()
@@ -90,13 +129,17 @@ def month_figures(energy: Energy, day: date) -> Month | None:
     first = day.replace(day=1)
     if not energy.months:
         return None
-    listed = (month for month in energy.months if month.month == first)
-    return next(listed, Month(month=first, kwh=0.0, ere_credits=0.0, sessions=0))
+    for month in energy.months:
+        if month.month == first:
+            return month
+    return (
+        Month(month=first, kwh=0.0, ere_credits=0.0, sessions=0) if energy.all_months_read else None
+    )
 
 
 def year_total(energy: Energy, day: date, figure: Callable[[Month], float | None]) -> float | None:
-    """Return the sum of a figure over the day's year; unknown where a month of it is."""
-    if not energy.months:
+    """Return the sum of a figure over the day's year; unknown where a month of it is, or may be."""
+    if not energy.months or not energy.all_months_read:
         return None
     figures = [figure(month) for month in energy.months if month.month.year == day.year]
     known = [value for value in figures if value is not None]

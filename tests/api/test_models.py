@@ -186,6 +186,7 @@ def test_the_documented_session() -> None:
         ChargingSession(
             id="c3d4e5f6-a7b8-9012-cdef-123456789012",
             charger_id=GARAGE_ID,
+            charger_nickname="Garage",
             started_at=datetime(2026, 4, 8, 18, 30, tzinfo=UTC),
             ended_at=datetime(2026, 4, 9, 6, 45, tzinfo=UTC),
             kwh=42.37,
@@ -200,6 +201,7 @@ def test_sessions_in_the_wild() -> None:
     assert running == ChargingSession(
         id=RUNNING_ID,
         charger_id=GARAGE_ID,
+        charger_nickname="Garage",
         started_at=datetime(2026, 4, 9, 8, 15, 0, 123456, tzinfo=UTC),
         kwh=12.45,
         ere_credits=4.14,
@@ -210,6 +212,7 @@ def test_sessions_in_the_wild() -> None:
     assert stopped == ChargingSession(
         id="c3d4e5f6-a7b8-9012-cdef-123456789012",
         charger_id=OPRIT_ID,
+        charger_nickname="Oprit",
         started_at=datetime(2026, 4, 8, 18, 30, tzinfo=UTC),
         ended_at=datetime(2026, 4, 9, 6, 45, tzinfo=UTC),
         kwh=42.37,

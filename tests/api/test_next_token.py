@@ -65,7 +65,7 @@ async def test_the_next_token_can_begin_with_the_answers_of_the_last(
 ) -> None:
     answer, page = await client.chargers(), await client.session_page()
     gate = client.gate.for_next_token()
-    gate.take_answers(client.gate)
+    gate.accept()
     async with asking(url, token=account.rotate_token(), gate=gate) as after:
         assert await after.chargers() is answer
         assert await after.session_page() is page
@@ -88,7 +88,7 @@ async def test_answers_are_taken_over_only_where_there_is_none_yet(
     account.add_charger(SimulatedCharger(nickname="Carport"))
     async with asking(url, gate=gate) as after:
         now = await after.chargers()
-        gate.take_answers(client.gate)
+        gate.accept()
         assert await after.chargers() is now
     assert len(now) == len(before) + 1
 
@@ -97,6 +97,6 @@ async def test_errors_are_not_taken_over(client: JouloClient, cloud: SimulatedCl
     cloud.fail(EVERYWHERE, Fault.SERVER_ERROR)
     await error_of(client.chargers())
     gate = client.gate.for_next_token()
-    gate.take_answers(client.gate)
+    gate.accept()
     client.gate = gate
     assert isinstance(await error_of(client.chargers()), JouloTooEarlyError)

@@ -167,14 +167,14 @@ def test_what_is_no_moment_of_this_age_is_absent(sent: object) -> None:
     assert read_moment(sent) is None
 
 
-@pytest.mark.parametrize("sent", ["2026-04", "2026-04-01", "2026-04-30", " 2026-04 "])
+@pytest.mark.parametrize("sent", ["2026-04", "2026-04-01", "2026-04-30", " 2026-04 ", "2026-4"])
 def test_a_month_is_its_first_day_in_both_forms(sent: str) -> None:
     assert read_month(sent) == date(2026, 4, 1)
 
 
 @pytest.mark.parametrize(
     "sent",
-    [None, "", "2026", "2026-4", "2026-13", "April", "1999-12", "2200-01", 202604, *CONTAINERS],
+    [None, "", "2026", "2026-13", "April", "1999-12", "2200-01", 202604, *CONTAINERS],
 )
 def test_what_is_no_month_of_this_age_is_absent(sent: object) -> None:
     assert read_month(sent) is None

@@ -1,5 +1,7 @@
 """The Joulo cloud as a Python object: one method per endpoint, every request through the gate."""
 
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
@@ -22,18 +24,29 @@ from yarl import URL
 
 from .errors import (
     JouloAuthError,
+    JouloChargerOfflineError,
     JouloConnectionError,
+    JouloCooldownError,
     JouloError,
     JouloInsecureUrlError,
     JouloNotFoundError,
     JouloRateLimitError,
+    JouloRejectedError,
     JouloResponseError,
     JouloScopeError,
     JouloServerError,
 )
 from .gate import Door, Gate
-from .models import Charger, ChargingSession, Energy, Me, SessionPage
-from .reading import Unlisted, read_count, read_moment, read_number, read_text
+from .models import (
+    Charger,
+    ChargingSession,
+    Energy,
+    ErePosition,
+    Me,
+    RegisteredCharger,
+    SessionPage,
+)
+from .reading import Unlisted, read_count, read_flag, read_moment, read_number, read_text
 
 API_URL: Final = "https://api.joulo.nl/functions/v1/api"
 LARGEST_PAGE: Final = 100
@@ -41,6 +54,8 @@ LARGEST_PAGE: Final = 100
 
 _LOGGER = logging.getLogger(__name__)
 _TIMEOUT = ClientTimeout(total=15)
+_ORDER_TIMEOUT = ClientTimeout(total=60)
+"""Joulo may wait for a charger to boot before it answers."""
 _LARGEST_BODY = 10_000_000
 _CHUNK = 65_536
 _LONGEST_RETRY = 86_400.0
@@ -141,6 +156,70 @@ class JouloClient:
 
         return await self.gate.ask(Door.ME, None, send)
 
+    async def ere_position(self) -> ErePosition:
+        """Return what the ERE credits have paid out and will (undocumented; as seen in other clients)."""
+
+        async def send() -> ErePosition:
+            return ErePosition.from_dict(_object(await self._get(Door.ERE_POSITION)))
+
+        return await self.gate.ask(Door.ERE_POSITION, None, send)
+
+    async def register_charger(
+        self, nickname: str, ocpp_identity: str | None = None
+    ) -> RegisteredCharger:
+        """Register an OCPP charger and return how it connects (Joulo developer docs, Chargers).
+
+        Raises JouloRejectedError where Joulo objects; without an OCPP identity Joulo chooses one.
+        """
+        order = {"nickname": nickname, "connection_type": "ocpp"}
+        if ocpp_identity is not None:
+            order["ocpp_identity"] = ocpp_identity
+
+        async def send() -> RegisteredCharger:
+            async with self._post(Door.REGISTRATION, order) as response:
+                if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
+                    raise await self._objection(response)
+                document = _object(_parse(await _read_body(response)))
+            try:
+                return RegisteredCharger.from_dict(document)
+            except LookupError, ValueError:
+                raise JouloResponseError("no charger") from None
+
+        return await self.gate.order(Door.REGISTRATION, send)
+
+    async def restart_charger(self, charger_id: str, *, hard: bool) -> bool:
+        """Restart an OCPP charger; return whether it was seen to boot (undocumented; as in another client).
+
+        Raises JouloCooldownError within five minutes of the last restart, and
+        JouloChargerOfflineError where Joulo cannot reach the charger.
+        """
+        order = {"charger_id": charger_id, "type": "Hard" if hard else "Soft"}
+
+        async def send() -> bool:
+            async with self._post(Door.RESTART, order) as response:
+                match response.status:
+                    case HTTPStatus.OK:
+                        answer = _object(_parse(await _read_body(response)))
+                        return read_flag(answer.get("confirmed_by_boot")) is True
+                    case HTTPStatus.ACCEPTED:
+                        return False
+                    case HTTPStatus.CONFLICT:
+                        raise JouloCooldownError
+                    # A gateway that cannot reach Joulo says 503 too, but not in Joulo's words.
+                    case HTTPStatus.SERVICE_UNAVAILABLE if await _read_error(response, "error"):
+                        raise JouloChargerOfflineError
+                raise await _error_of(response)
+
+        return await self.gate.order(Door.RESTART, send)
+
+    async def _objection(self, response: ClientResponse) -> JouloError:
+        """Return why an order was refused, in Joulo's own sentence where the status alone says little."""
+        error = await _error_of(response)
+        if not isinstance(error, JouloResponseError) or response.ok:
+            return error
+        sentence = await _read_error(response, "error") or error.reason
+        return JouloRejectedError(sentence.replace(self._token.strip(), "..."))
+
     def _read_all[ModelT: (Charger, ChargingSession)](
         self, model: type[ModelT], rows: list[Any]
     ) -> tuple[ModelT, ...]:
@@ -168,21 +247,35 @@ class JouloClient:
             _LOGGER.warning(message)
 
     async def _get(self, door: Door, query: dict[str, str] | None = None) -> Any:
-        """Send a request and return the JSON document it brings."""
-        if not self._token.isascii() or not self._token.isprintable() or not self._token.strip():
+        """Ask for something and return the JSON document that comes."""
+        async with self._answer("GET", door, params=query, timeout=_TIMEOUT) as response:
+            if response.status != HTTPStatus.OK:
+                raise await _error_of(response)
+            return _parse(await _read_body(response))
+
+    def _post(
+        self, door: Door, order: dict[str, str]
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        """Order something and yield what comes of it."""
+        return self._answer("POST", door, json=order, timeout=_ORDER_TIMEOUT)
+
+    @asynccontextmanager
+    async def _answer(
+        self, method: str, door: Door, **content: Any
+    ) -> AsyncGenerator[ClientResponse]:
+        """Send a request and yield the answer; what breaks off is a JouloConnectionError."""
+        if not _fits_a_header(self._token):
             raise JouloAuthError
         try:
-            async with self._session.get(
+            async with self._session.request(
+                method,
                 self._url / door.path,
-                params=query,
                 headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
-                timeout=_TIMEOUT,
                 allow_redirects=False,
                 middlewares=(_send_once,),
+                **content,
             ) as response:
-                if response.status != HTTPStatus.OK:
-                    raise await _error_of(response)
-                return _parse(await _read_body(response))
+                yield response
         # The causes are left out: they may hold the request, and with it the token.
         except ClientConnectorError as error:
             raise JouloConnectionError(type(error).__name__, sent=False) from None
@@ -200,6 +293,10 @@ def _checked_url(url: str) -> URL:
     if not checked.host or has_login or (checked.scheme != "https" and not loopback):
         raise JouloInsecureUrlError
     return checked
+
+
+def _fits_a_header(token: str) -> bool:
+    return token.isascii() and token.isprintable() and token.split() == [token]
 
 
 async def _send_once(request: ClientRequest, send: ClientHandlerType) -> ClientResponse:
@@ -231,33 +328,41 @@ def _parse(body: bytes) -> Any:
 
 async def _error_of(response: ClientResponse) -> JouloError:
     """Return what the status means; of the body only the name of the missing scope is used."""
+    retry_after = response.headers.get("Retry-After")
     match response.status:
         case HTTPStatus.UNAUTHORIZED:
             return JouloAuthError()
         case HTTPStatus.FORBIDDEN:
-            return JouloScopeError(_required_scope(await _read_body(response)))
+            return JouloScopeError(await _read_error(response, "required_scope"))
         case HTTPStatus.NOT_FOUND:
             return JouloNotFoundError()
-        case HTTPStatus.TOO_MANY_REQUESTS:
-            return JouloRateLimitError(_retry_after(response.headers.get("Retry-After")))
+        case HTTPStatus.TOO_MANY_REQUESTS | HTTPStatus.SERVICE_UNAVAILABLE as status if (
+            status == HTTPStatus.TOO_MANY_REQUESTS or retry_after
+        ):
+            return JouloRateLimitError(_retry_after(retry_after))
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return JouloServerError(status)
         case status:
             return JouloResponseError(f"HTTP {status}")
 
 
-def _required_scope(body: bytes) -> str | None:
+async def _read_error(response: ClientResponse, key: str) -> str | None:
+    """Return a text from what Joulo tells about an error; a gateway's page has none."""
     try:
-        return read_text(_object(_parse(body)).get("required_scope"))
+        return read_text(_object(_parse(await _read_body(response))).get(key))
     except JouloResponseError:
         return None
 
 
 def _retry_after(header: str | None) -> float:
     """Return the seconds to wait, at most a day, from either form of `Retry-After` (RFC 9110)."""
-    if (seconds := read_number(header)) is None:
+    text = (header or "").strip()
+    if text.isdecimal():
+        # However many digits there are, nine of them say enough.
+        text = text.lstrip("0")[:9] or "0"
+    if (seconds := read_number(text)) is None:
         try:
-            moment = parsedate_to_datetime(header or "")
+            moment = parsedate_to_datetime(text)
             if moment.tzinfo is None:
                 moment = moment.replace(tzinfo=UTC)
             seconds = (moment - datetime.now(UTC)).total_seconds()

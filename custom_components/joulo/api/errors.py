@@ -84,6 +84,34 @@ class JouloServerError(JouloError):
         return f"Joulo has a fault (HTTP {self.status})"
 
 
+class JouloChargerOfflineError(JouloError):
+    """The charger has no connection with Joulo, so that no order reaches it."""
+
+    @override
+    def __str__(self) -> str:
+        return "The charger is offline"
+
+
+class JouloCooldownError(JouloError):
+    """The charger was restarted only just now."""
+
+    @override
+    def __str__(self) -> str:
+        return "Five minutes lie between two restarts of a charger"
+
+
+class JouloRejectedError(JouloError):
+    """Joulo does not accept what was ordered; `reason` is its own sentence, without the token."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @override
+    def __str__(self) -> str:
+        return f"Joulo does not accept this: {self.reason}"
+
+
 class JouloResponseError(JouloError):
     """The answer is not of the documented shape; `reason` says what is off."""
 

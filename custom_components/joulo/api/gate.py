@@ -4,7 +4,7 @@ Asked too early, it sends nothing and repeats the last outcome, answer or error.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
@@ -28,7 +28,8 @@ class Door(Enum):
     """A kind of request: its path, and the seconds that lie between two of them.
 
     A minute and ten minutes are Joulo's own limits ("Charging sessions, ERE and status in Home
-    Assistant", Rate limiting); for older pages and `/me` it names none, so these are ours.
+    Assistant", Rate limiting); for older pages, `/me` and `/ere-position` it names none, so these are
+    ours. Orders are held back only where Joulo asks for that.
     """
 
     CHARGERS = ("chargers", 60.0)
@@ -36,74 +37,93 @@ class Door(Enum):
     HISTORY = ("sessions", 5.0)
     ENERGY = ("energy", 600.0)
     ME = ("me", 60.0)
+    ERE_POSITION = ("ere-position", 600.0)
+    REGISTRATION = ("chargers", 0.0)
+    RESTART = ("chargers/reboot", 0.0)
 
     def __init__(self, path: str, interval: float) -> None:
         self.path = path
         self.interval = interval
 
 
-OPTIONAL = frozenset({Door.ME})
+OPTIONAL = frozenset({Door.ME, Door.ERE_POSITION})
 """What an account may lack; what is missing is asked for again after a day."""
 
 
 @dataclass(slots=True)
-class _Outcome:
-    """What came of the last request through a door, and when (monotonic seconds) it opens again."""
+class _Pace:
+    """When a request was last sent through a door, and when the next may be (monotonic seconds)."""
 
+    sent_at: float = -inf
     opens_at: float = -inf
-    query: object = None
-    answer: Any = None
-    error: JouloError | None = None
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     @property
     def opens_in(self) -> float:
         return max(0.0, self.opens_at - time.monotonic())
 
-    def repeat(self, query: object) -> Any:
+    def close(self, seconds: float) -> None:
+        # From the end of the request: however slow the network, two never arrive closer together.
+        self.opens_at = max(self.opens_at, time.monotonic() + seconds)
+
+
+@dataclass(slots=True)
+class _Outcome:
+    """What came of the last request through a door."""
+
+    query: object = None
+    answer: Any = None
+    error: JouloError | None = None
+
+    def repeat(self, query: object, opens_in: float) -> Any:
         """Return or raise once more what the same request brought."""
-        if query != self.query or (self.answer is None and self.error is None):
-            raise JouloTooEarlyError(self.opens_in)
         if isinstance(self.error, JouloRateLimitError):
-            raise JouloRateLimitError(self.opens_in)
+            raise JouloRateLimitError(opens_in)
+        if query != self.query or (self.answer is None and self.error is None):
+            raise JouloTooEarlyError(opens_in)
         if self.error is not None:
             raise self.error.with_traceback(None)
         return self.answer
 
 
 class Gate:
-    """One account's gate; it belongs to one token and outlives the clients that use it."""
+    """One token's gate; it outlives the clients that use it, and its pace outlives the token."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        paces: Mapping[Door, _Pace] | None = None,
+        earlier: Mapping[Door, _Outcome] | None = None,
+    ) -> None:
+        """Begin open; or with the paces that an account's other gate keeps, and what it brought."""
+        self._paces = {door: _Pace() for door in Door} | dict(paces or {})
         self._outcomes = {door: _Outcome() for door in Door}
-        self._refused = False
-
-    @property
-    def refused(self) -> bool:
+        self._earlier = earlier or {}
+        self.refused = False
         """Whether Joulo refused the token: then nothing is sent any more."""
-        return self._refused
+
+    def sent_at(self, door: Door) -> float:
+        """Return when the last request was sent through a door (monotonic seconds)."""
+        return self._paces[door].sent_at
 
     def opens_in(self, door: Door) -> float:
         """Return the seconds until a request through this door would be sent."""
-        return self._outcomes[door].opens_in
+        return self._paces[door].opens_in
 
     def for_next_token(self) -> Gate:
-        """Return the gate for another token of the same account.
+        """Return the gate for another try at the same account.
 
-        Joulo's intervals go on; answers, refusals and what the old token lacked do not.
+        Joulo's intervals go on; answers and refusals, and what the old token lacked, do not.
         """
-        gate = Gate()
-        for door in Door:
-            if door not in OPTIONAL:
-                gate._outcomes[door].opens_at = self._outcomes[door].opens_at
-        return gate
+        kept = {door: pace for door, pace in self._paces.items() if door not in OPTIONAL}
+        return Gate(kept, self._outcomes)
 
-    def take_answers(self, before: Gate) -> None:
-        """Take over what the same account's gate was answered, where it may not be asked again yet."""
-        for door, outcome in self._outcomes.items():
-            earlier = before._outcomes[door]
-            if outcome.opens_in and outcome.answer is None and outcome.error is None:
+    def accept(self) -> None:
+        """Take over what the gate before was answered: the token is of the same account."""
+        for door, earlier in self._earlier.items():
+            outcome = self._outcomes[door]
+            if self.opens_in(door) and outcome.answer is None and outcome.error is None:
                 outcome.query, outcome.answer = earlier.query, earlier.answer
+        self._earlier = {}
 
     async def ask[AnswerT](
         self, door: Door, query: object, send: Callable[[], Awaitable[AnswerT]]
@@ -112,42 +132,64 @@ class Gate:
 
         Raises JouloTooEarlyError when it is too early and the last query was another one.
         """
-        outcome = self._outcomes[door]
-        async with outcome.lock:
-            if self._refused:
+        pace, outcome = self._paces[door], self._outcomes[door]
+        async with pace.lock:
+            if self.refused:
                 raise JouloAuthError
-            if outcome.opens_in:
-                answer: AnswerT = outcome.repeat(query)
+            if pace.opens_in:
+                answer: AnswerT = outcome.repeat(query, pace.opens_in)
                 return answer
             wait = door.interval
+            pace.sent_at = time.monotonic()
             try:
                 answer = await send()
             except JouloError as error:
-                self._refused |= isinstance(error, JouloAuthError)
-                wait = self._wait_after(error, door)
+                wait = self._learn(error, door)
                 outcome.query, outcome.answer, outcome.error = query, None, error
                 raise
             else:
                 outcome.query, outcome.answer, outcome.error = query, answer, None
                 return answer
             finally:
-                self._close(door, wait)
+                pace.close(wait)
 
-    def _wait_after(self, error: JouloError, door: Door) -> float:
+    async def order[AnswerT](self, door: Door, send: Callable[[], Awaitable[AnswerT]]) -> AnswerT:
+        """Return what `send` brings, which changes something: it is never repeated, nor remembered.
+
+        Raises JouloRateLimitError while Joulo wants no request at the door's path.
+        """
+        pace = self._paces[door]
+        async with pace.lock:
+            if self.refused:
+                raise JouloAuthError
+            if pace.opens_in:
+                raise JouloRateLimitError(pace.opens_in)
+            try:
+                return await send()
+            except JouloError as error:
+                pace.close(self._learn(error, door))
+                raise
+
+    def _learn(self, error: JouloError, door: Door) -> float:
+        """Take note of what an error means for other requests; return how long the door stays shut."""
         match error:
+            case JouloAuthError():
+                # The account's next token may be tried at once.
+                self.refused = True
+                return 0.0
+            case JouloConnectionError(sent=False):
+                # Nothing was asked of the account.
+                return 0.0
             case JouloRateLimitError():
-                for other in Door:
-                    if other.path == door.path:
-                        self._close(other, error.retry_after)
+                self._hold_back(door, error)
                 return max(error.retry_after, door.interval)
             case JouloNotFoundError() | JouloScopeError() if door in OPTIONAL:
                 return _DAY
-            case JouloConnectionError(sent=False) | JouloAuthError():
-                # Nothing was asked of the account; its next token may be tried at once.
-                return 0.0
         return door.interval
 
-    def _close(self, door: Door, seconds: float) -> None:
-        # From the end of the request: however slow the network, two never arrive closer together.
-        outcome = self._outcomes[door]
-        outcome.opens_at = max(outcome.opens_at, time.monotonic() + seconds)
+    def _hold_back(self, door: Door, error: JouloRateLimitError) -> None:
+        """Shut every door with the same path: Joulo does not tell them apart."""
+        for other in Door:
+            if other.path == door.path:
+                self._paces[other].close(error.retry_after)
+                self._outcomes[other].error = error

@@ -84,6 +84,15 @@ class Model(DataClassDictMixin):
                 raise ValueError(f"no {name}")
 
 
+class Part(Model):
+    """A part of an answer; where it is missing or unreadable, everything in it is absent."""
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: Any) -> dict[Any, Any]:
+        return d if isinstance(d, dict) else {}
+
+
 def read_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT | None]:
     """Return a reader of a part that may be missing or unreadable."""
 
@@ -104,7 +113,7 @@ def read_models[ModelT: Model](
 
     def read(value: object) -> tuple[ModelT, ...]:
         items: dict[Hashable, ModelT] = {}
-        for raw in value if isinstance(value, list) else ():
+        for raw in _listed(value):
             if (item := read_item(raw)) is not None:
                 items.setdefault(key(item), item)
         return tuple(items.values())
@@ -159,6 +168,22 @@ class Charger(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OcppAccess(Part):
+    """How a charger connects to Joulo by OCPP; the password is told once, and shown nowhere."""
+
+    identity: str | None = None
+    endpoint: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegisteredCharger(Charger):
+    """A charger that has just been registered."""
+
+    ocpp: OcppAccess = OcppAccess()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingSession(Model):
     """A charging session; completed means that `ended_at` is set. `kwh` in kWh."""
 
@@ -166,6 +191,7 @@ class ChargingSession(Model):
 
     id: str
     charger_id: str
+    charger_nickname: str | None = None
     started_at: datetime
     ended_at: datetime | None = None
     kwh: float | None = None
@@ -200,9 +226,23 @@ class Energy(Model):
     total_kwh_all: float | None = None
     total_ere_credits: float | None = None
     total_sessions: int | None = None
+    all_months_read: bool = True
+    """False where a month is listed whose name cannot be read: what is not listed may be that one."""
     months: tuple[Month, ...] = field(
         default=(), metadata=field_options(deserialize=read_models(Month, lambda m: m.month))
     )
+
+    @classmethod
+    @override
+    def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
+        """Take note of months that cannot be read."""
+        rows = d.get("months")
+        read = [isinstance(row, dict) and read_month(row.get("month")) for row in _listed(rows)]
+        return d | {"all_months_read": all(read)}
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,6 +258,34 @@ class Me(Model):
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
         """Take `user_id` where there is no `id`."""
         return {"id": d.get("user_id")} | {k: v for k, v in d.items() if v is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SoldEre(Part):
+    """ERE credits that are sold; `net_eur` in EUR after the fee."""
+
+    net_eur: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnsoldEre(Part):
+    """ERE credits that are still to be sold; `ere` counts them."""
+
+    ere: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ErePosition(Model):
+    """How far the ERE credits of this year have come towards money (undocumented; as seen in other clients).
+
+    `total_expected_eur` in EUR after the fee: all that the year will bring, its forecast included.
+    """
+
+    paid: SoldEre = SoldEre()
+    payable: SoldEre = SoldEre()
+    reserved: SoldEre = SoldEre()
+    unsold: UnsoldEre = UnsoldEre()
+    total_expected_eur: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

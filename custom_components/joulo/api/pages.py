@@ -23,7 +23,8 @@ class SessionRange:
         self._since = since
         self._until = until
         self._offset = 0
-        self._seen: set[str] = set()
+        self.seen: set[str] = set()
+        """The ids of all sessions so far."""
 
     @property
     def until(self) -> str | None:
@@ -35,8 +36,8 @@ class SessionRange:
         page = await self._client.session_page(
             since=self._since, until=self._until, offset=self._offset
         )
-        fresh = tuple(session for session in page.sessions if session.id not in self._seen)
-        self._seen.update(session.id for session in fresh)
+        fresh = tuple(session for session in page.sessions if session.id not in self.seen)
+        self.seen.update(session.id for session in fresh)
         if not page.full:
             self.complete = True
         elif fresh and page.oldest not in {None, self._until}:

@@ -69,14 +69,15 @@ def read_moment(value: object) -> datetime | None:
 
 
 def read_month(value: object) -> date | None:
-    """Return the first day of a month written as `YYYY-MM` or as any day in it."""
+    """Return the first day of a month written as `YYYY-MM`, or as a day in it."""
     if not isinstance(value, str):
         return None
     try:
-        day = date.fromisoformat(f"{value.strip()[:7]}-01")
-    except ValueError:
+        year, month, *_ = map(int, value.strip().split("-"))
+        first = date(year, month, 1)
+    except ValueError, OverflowError:
         return None
-    return day if day.year in _YEARS else None
+    return first if first.year in _YEARS else None
 
 
 def read_word[WordT: StrEnum](words: type[WordT]) -> Callable[[object], WordT | Unlisted | None]:

@@ -1,0 +1,78 @@
+"""Buttons of a charger: restarts, of chargers that are connected by OCPP."""
+
+from dataclasses import dataclass
+from typing import override
+
+from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.components.button.const import ButtonDeviceClass
+from homeassistant.const import EntityCategory
+from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+from .api import ConnectionType
+from .cloud import async_order
+from .const import DOMAIN
+from .coordinator import ChargerState, JouloConfigEntry
+from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
+
+PARALLEL_UPDATES = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class JouloRestartDescription(JouloEntityDescription[ChargerState], ButtonEntityDescription):
+    """How a charger restarts: soft lets what runs end, hard does not wait for it (OCPP, Reset)."""
+
+    hard: bool
+
+
+def _is_ocpp(state: ChargerState) -> bool:
+    return state.charger.connection_type is ConnectionType.OCPP
+
+
+CHARGER_BUTTONS = (
+    JouloRestartDescription(
+        key="restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        exists_fn=_is_ocpp,
+        hard=False,
+    ),
+    JouloRestartDescription(
+        key="hard_restart",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+        entity_registry_enabled_default=False,
+        exists_fn=_is_ocpp,
+        hard=True,
+    ),
+)
+
+
+async def async_setup_entry(
+    _hass: HomeAssistant,
+    entry: JouloConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add the buttons of the chargers."""
+    async_add_joulo_entities(
+        entry.runtime_data.chargers, CHARGER_BUTTONS, JouloRestartButton, async_add_entities
+    )
+
+
+class JouloRestartButton(JouloEntity[ChargerState], ButtonEntity):
+    """A button that restarts a charger."""
+
+    entity_description: JouloRestartDescription
+
+    @override
+    async def async_press(self) -> None:
+        """Restart the charger; whoever pressed hears it when nobody saw the charger come back."""
+        coordinator = self.coordinator
+        restart = coordinator.client.restart_charger(
+            self._owner_id, hard=self.entity_description.hard
+        )
+        if not await async_order(self.hass, coordinator.config_entry, restart):
+            raise HomeAssistantError(
+                translation_domain=DOMAIN, translation_key="restart_not_verified"
+            )

@@ -1,0 +1,94 @@
+"""Spreads charging sessions over the UTC hours they ran in. Pure functions, no state."""
+
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+from math import fsum
+
+HOUR = timedelta(hours=1)
+
+_LONGEST = timedelta(days=31)
+"""No car charges longer; a wrong end must not fill the recorder with hours."""
+
+type Reading = tuple[datetime, float]
+"""A moment, and the kWh that the session had delivered by then."""
+
+type Hours = Mapping[datetime, float]
+"""An amount by the start of the hour."""
+
+
+@dataclass(frozen=True, slots=True)
+class HourlyRow:
+    """What an hour holds, and the sum of all hours up to its end."""
+
+    start: datetime
+    state: float
+    sum: float
+
+
+def hour_of(moment: datetime) -> datetime:
+    """Return the start of the UTC hour."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def spread(start: datetime, end: datetime, kwh: float, readings: Iterable[Reading] = ()) -> Hours:
+    """Return the kWh of every hour: linear between the start, the readings that fit, and the end.
+
+    Without readings the energy is spread evenly. A session without length gives it all in its hour.
+    """
+    end = min(max(end, start), start + _LONGEST)
+    curve = _curve(start, end, kwh, readings)
+    boundaries = [start]
+    while (following := hour_of(boundaries[-1]) + HOUR) < end:
+        boundaries.append(following)
+    delivered = [0.0, *(_at(curve, boundary) for boundary in boundaries[1:]), kwh]
+    return {
+        hour_of(boundary): after - before
+        for boundary, (before, after) in zip(boundaries, pairwise(delivered), strict=True)
+        if after > before
+    }
+
+
+def in_proportion(hours: Hours, amount: float, start: datetime) -> Hours:
+    """Return another amount, spread like the energy; where there is none, all in the first hour."""
+    total = fsum(hours.values())
+    if not total:
+        return {hour_of(start): amount} if amount else {}
+    return {hour: share * amount / total for hour, share in hours.items()}
+
+
+def rows(sessions: Iterable[Hours]) -> list[HourlyRow]:
+    """Return the hours of all sessions in order, each with the sum so far; idle hours have no row."""
+    shares: defaultdict[datetime, list[float]] = defaultdict(list)
+    for hours in sessions:
+        for hour, share in hours.items():
+            shares[hour].append(share)
+    starts = sorted(shares)
+    states = [fsum(shares[start]) for start in starts]
+    return [
+        HourlyRow(start, state, total)
+        for start, state, total in zip(starts, states, accumulate(states), strict=True)
+    ]
+
+
+def _curve(
+    start: datetime, end: datetime, kwh: float, readings: Iterable[Reading]
+) -> Sequence[Reading]:
+    """Return the points between which a session delivers evenly, in order and never falling."""
+    points = [(end, kwh)]
+    for moment, reading in sorted(readings, reverse=True):
+        if start < moment < end and 0 <= reading <= points[-1][1]:
+            points.append((moment, reading))
+    points.append((start, 0.0))
+    points.reverse()
+    return points
+
+
+def _at(curve: Sequence[Reading], moment: datetime) -> float:
+    """Return what had been delivered by a moment between the curve's ends."""
+    after = bisect_right(curve, moment, key=lambda point: point[0])
+    (begin, low), (finish, high) = curve[after - 1], curve[after]
+    return low + (high - low) * ((moment - begin) / (finish - begin))

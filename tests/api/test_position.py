@@ -1,0 +1,128 @@
+"""The ERE position, which Joulo does not document: what it tells, and what is left when parts of it are missing."""
+
+from collections.abc import AsyncGenerator
+
+from freezegun.api import FrozenDateTimeFactory
+import pytest
+
+from custom_components.joulo.api import (
+    Door,
+    ErePosition,
+    JouloClient,
+    JouloNotFoundError,
+    JouloResponseError,
+    JouloScopeError,
+    SoldEre,
+    UnsoldEre,
+)
+from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
+from tests.simulator.position import ere_position
+
+from . import asking, error_of, told
+
+pytestmark = pytest.mark.usefixtures("socket_enabled")
+
+DAY = 86_400
+PATH = "/ere-position"
+
+
+@pytest.fixture
+async def client(url: str) -> AsyncGenerator[JouloClient]:
+    """Return a client of the simulated cloud."""
+    async with asking(url) as client:
+        yield client
+
+
+async def test_the_figures_are_those_that_joulo_sends(
+    client: JouloClient, account: SimulatedAccount
+) -> None:
+    sent = ere_position(account, {})
+    position = await client.ere_position()
+    assert position == ErePosition(
+        paid=SoldEre(net_eur=sent["paid"]["net_eur"]),
+        payable=SoldEre(net_eur=sent["payable"]["net_eur"]),
+        reserved=SoldEre(net_eur=sent["reserved"]["net_eur"]),
+        unsold=UnsoldEre(ere=sent["unsold"]["ere"]),
+        total_expected_eur=sent["total_expected_eur"],
+    )
+    assert position.total_expected_eur
+    assert position.unsold.ere
+
+
+@pytest.mark.parametrize("nothing", [None, 12.5, "12.5", True, [], [{"net_eur": 1}], {}])
+async def test_a_part_that_is_missing_or_wrong_takes_nothing_else_with_it(nothing: object) -> None:
+    document = {"paid": {"net_eur": 31.2}, "payable": nothing, "unsold": nothing, "quarters": "?"}
+    async with told(document) as client:
+        assert await client.ere_position() == ErePosition(paid=SoldEre(net_eur=31.2))
+
+
+@pytest.mark.parametrize("figure", [None, True, "a lot", float("nan"), float("inf"), [], {}])
+async def test_what_is_no_number_is_absent(figure: object) -> None:
+    document = {
+        "paid": {"net_eur": figure},
+        "unsold": {"ere": figure},
+        "total_expected_eur": figure,
+    }
+    async with told(document) as client:
+        assert await client.ere_position() == ErePosition()
+
+
+async def test_numbers_may_come_as_text(client: JouloClient, cloud: SimulatedCloud) -> None:
+    position = await client.ere_position()
+    client.gate = client.gate.for_next_token()
+    cloud.fail(PATH, Fault.WRONG_TYPES)
+    assert await client.ere_position() == position
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>"])
+async def test_what_is_no_object_is_a_response_error(body: bytes) -> None:
+    async with told(body) as client:
+        assert isinstance(await error_of(client.ere_position()), JouloResponseError)
+
+
+async def test_ten_minutes_lie_between_two_requests(
+    client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
+) -> None:
+    answer = await client.ere_position()
+    freezer.tick(599)
+    assert client.gate.opens_in(Door.ERE_POSITION) == 1
+    assert await client.ere_position() is answer
+    assert cloud.count(PATH) == 1
+    freezer.tick(1)
+    assert await client.ere_position() is not answer
+    assert cloud.count(PATH) == 2
+
+
+@pytest.mark.parametrize(
+    ("availability", "error"),
+    [
+        (Availability.MISSING, JouloNotFoundError),
+        (Availability.FORBIDDEN, JouloScopeError),
+    ],
+)
+async def test_an_account_without_one_is_not_asked_again_that_day(
+    client: JouloClient,
+    cloud: SimulatedCloud,
+    account: SimulatedAccount,
+    freezer: FrozenDateTimeFactory,
+    availability: Availability,
+    error: type[Exception],
+) -> None:
+    account.ere_position = availability
+    for _ in range(24):
+        assert isinstance(await error_of(client.ere_position()), error)
+        freezer.tick(DAY / 24)
+    assert cloud.count(PATH) == 1
+    account.ere_position = Availability.PRESENT
+    assert await client.ere_position()
+
+
+async def test_what_one_token_may_not_read_is_asked_with_the_next(
+    client: JouloClient, cloud: SimulatedCloud, account: SimulatedAccount
+) -> None:
+    account.ere_position = Availability.FORBIDDEN
+    await error_of(client.ere_position())
+    account.ere_position = Availability.PRESENT
+    client.gate = client.gate.for_next_token()
+    assert await client.ere_position()
+    assert cloud.count(PATH) == 2
