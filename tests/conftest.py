@@ -35,9 +35,14 @@ type Advance = Callable[[float], Coroutine[Any, Any, None]]
 type Settle = Callable[[], Coroutine[Any, Any, None]]
 
 
+@pytest.fixture
+def recorder() -> None:
+    """Do without a recorder; tests that need one put `recorder_mock` in its place."""
+
+
 @pytest.fixture(autouse=True)
-def _custom_integrations(enable_custom_integrations: None) -> None:
-    """Let Home Assistant load the integration."""
+def _custom_integrations(recorder: None, enable_custom_integrations: None) -> None:
+    """Let Home Assistant load the integration; a recorder has to be there before."""
 
 
 @pytest.fixture(autouse=True)

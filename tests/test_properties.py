@@ -184,6 +184,9 @@ def moment(value: Any) -> set[datetime]:
         return set()
 
 
+OWNER = "01JOULO"
+"""Of the account's own entities."""
+
 ALLOWED: dict[str, Callable[[Sent], set[float]]] = {
     "session_energy": lambda sent: sent.figures["kwh_so_far"] | sent.figures["kwh"],
     "session_ere": lambda sent: (
@@ -290,8 +293,10 @@ def invented(hass: HomeAssistant, sent: Sent) -> dict[str, str]:
     """Return the numbers that are shown and were not sent, nor follow from what was."""
     found: dict[str, str] = {}
     for unique_id, state in states(hass).items():
-        key = unique_id.split("_", 1)[1]
-        if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) or key not in ALLOWED:
+        owner_id, key = unique_id.split("_", 1)
+        # A charger's totals sum up sessions of which each is looked at by itself.
+        is_sum = key.startswith("total_") and owner_id != OWNER
+        if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) or key not in ALLOWED or is_sum:
             continue
         shown = float(state.state)
         near = (isclose(shown, value, rel_tol=1e-6, abs_tol=1e-6) for value in ALLOWED[key](sent))

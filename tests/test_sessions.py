@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+import json
 
 import pytest
 
@@ -12,6 +13,7 @@ from custom_components.joulo.sessions import (
     duration,
     ere_credits,
     estimated_ere,
+    figures,
     local_day,
     midnight,
     month_figures,
@@ -116,6 +118,42 @@ def test_without_energy_or_time_there_is_no_average_power(
     kwh: float | None, hours: float | None
 ) -> None:
     assert average_power(kwh, hours) is None
+
+
+def test_the_figures_of_a_session_are_rounded_and_ready_for_json() -> None:
+    session = replace(charging_session(), ended_at=END + timedelta(seconds=20), id_tag="T")
+    told = figures(session, 5.6444)
+    assert json.loads(json.dumps(told)) == {
+        "session_id": "s",
+        "started_at": "2026-04-08T18:30:00+00:00",
+        "ended_at": "2026-04-09T06:45:20+00:00",
+        "energy_kwh": 42.37,
+        "ere_credits": 14.1,
+        "value_eur": 5.64,
+        "duration_minutes": 735.3,
+        "average_power_kw": 3.46,
+        "tag_id": "T",
+    }
+
+
+def test_figures_that_are_unknown_are_none_and_not_zero() -> None:
+    told = figures(charging_session(kwh=None, ere=None, ended_at=None), None)
+    known = {figure for figure, value in told.items() if value is not None}
+    assert known == {"session_id", "started_at"}
+
+
+def test_a_session_that_delivered_nothing_has_zeros() -> None:
+    told = figures(charging_session(kwh=0, ere=None), 0.0)
+    zeros = {figure for figure, value in told.items() if value == 0}
+    assert zeros == {"energy_kwh", "ere_credits", "value_eur", "average_power_kw"}
+
+
+@pytest.mark.parametrize("ended_at", [START, START - timedelta(hours=1)])
+def test_a_session_without_a_sensible_end_has_no_average_power(ended_at: datetime) -> None:
+    told = figures(charging_session(ended_at=ended_at), None)
+    assert told["ended_at"] == ended_at.isoformat()
+    assert told["duration_minutes"] == (0 if ended_at == START else None)
+    assert told["average_power_kw"] is None
 
 
 @pytest.mark.parametrize(

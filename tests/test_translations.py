@@ -13,11 +13,12 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import load_yaml_dict
 import probatio
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.joulo import PLATFORMS, api
+from custom_components.joulo import PLATFORMS, api, statement
 from custom_components.joulo.cloud import error_text
 from tests.flows import begin, submit
 from tests.simulator import SimulatedAccount, SimulatedCharger
@@ -54,7 +55,7 @@ ERRORS_OF_ORDERS = [
     api.JouloRejectedError("ocpp_identity is already in use"),
 ]
 """A form gives no orders."""
-OTHER_SENTENCES = {"no_answer", "restart_not_verified"}
+OTHER_SENTENCES = {"empty_period", "no_answer", "not_a_charger", "restart_not_verified"}
 
 
 def flat(texts: Texts, path: str = "") -> dict[str, str]:
@@ -196,6 +197,58 @@ def test_an_entity_that_is_of_no_class_has_an_icon(
     platform: Platform, description: EntityDescription
 ) -> None:
     assert description.device_class or description.key in ICONS["entity"][platform]
+
+
+# Actions
+
+
+ACTIONS = load_yaml_dict(str(ROOM / "services.yaml"))
+
+
+@in_both_languages
+def test_every_action_and_every_field_of_its_form_has_words(texts: Texts) -> None:
+    assert {action: set(words["fields"]) for action, words in texts["services"].items()} == {
+        action: set(form["fields"]) for action, form in ACTIONS.items()
+    }
+
+
+@in_both_languages
+def test_every_choice_in_the_form_of_an_action_has_words(texts: Texts) -> None:
+    selectors = [
+        field["selector"] for form in ACTIONS.values() for field in form["fields"].values()
+    ]
+    choices = {
+        select["translation_key"]: select["options"]
+        for selector in selectors
+        if (select := selector.get("select"))
+    }
+    assert {key: list(words["options"]) for key, words in texts["selector"].items()} == choices
+
+
+def test_every_action_has_an_icon() -> None:
+    assert set(ICONS["services"]) == set(ACTIONS)
+    for icons in ICONS["services"].values():
+        assert re.fullmatch(r"mdi:[a-z0-9-]+", icons["service"])
+
+
+# The calendar and the statement
+
+
+CALENDAR_WORDS = {
+    "charging_session",
+    "session_runs",
+    "session_ere_credits",
+    "session_value_eur",
+    "session_average_power_kw",
+}
+
+
+@in_both_languages
+def test_the_calendar_and_the_statement_have_words(texts: Texts) -> None:
+    columns = {f"statement_{column}" for column in (*statement._COLUMNS, "total")}
+    assert set(texts["common"]) == CALENDAR_WORDS | columns
+    headings = [texts["common"][column] for column in columns]
+    assert len(headings) == len(set(headings))
 
 
 # Errors

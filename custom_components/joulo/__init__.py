@@ -5,8 +5,11 @@ import asyncio
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
+from homeassistant.helpers.typing import ConfigType
 
+from .announcer import SessionAnnouncer
 from .cloud import async_get_client, credentials_of
 from .const import DOMAIN
 from .coordinator import (
@@ -17,8 +20,25 @@ from .coordinator import (
     SessionsCoordinator,
 )
 from .history import SessionHistory
+from .repairs import async_clear_issues
+from .services import async_setup_services
+from .statistics import StatisticsWriter
 
-PLATFORMS = [Platform.BINARY_SENSOR, Platform.BUTTON, Platform.SENSOR]
+PLATFORMS = [
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.CALENDAR,
+    Platform.EVENT,
+    Platform.SENSOR,
+]
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
+    """Register the actions; one that finds no account set up says so."""
+    async_setup_services(hass)
+    return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
@@ -29,10 +49,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     chargers = ChargersCoordinator(hass, entry, client, history)
     await chargers.async_config_entry_first_refresh()
     sessions = SessionsCoordinator(chargers)
-    account = AccountCoordinator(chargers)
+    account = AccountCoordinator(chargers, sessions)
     await asyncio.gather(sessions.async_refresh_or_soon(), account.async_refresh_or_soon())
-    entry.runtime_data = JouloData(chargers, sessions, account)
+    announcer = SessionAnnouncer(hass, entry, history)
+    entry.runtime_data = JouloData(chargers, sessions, account, announcer)
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(announcer.async_start(chargers))
+    if "recorder" in hass.config.components:
+        StatisticsWriter(hass, entry, history).async_start()
     return True
 
 
@@ -45,7 +69,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bo
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
-    """Delete the stored sessions of an account that is removed."""
+    """Delete the stored sessions of an account that is removed, and what there was to repair."""
+    async_clear_issues(hass, entry)
     await SessionHistory(hass, entry.entry_id).async_remove()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
-from homeassistant.const import PERCENTAGE, UnitOfEnergy
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy
 
 from .api import Door, ErePosition, Month
 from .const import ERE, EURO, EURO_PER_ERE
@@ -53,6 +53,16 @@ def _has_position(state: AccountState) -> bool:
 
 def _position_answered(state: AccountState) -> bool:
     return Door.ERE_POSITION not in state.failed
+
+
+def _reach(state: AccountState) -> dict[str, Value]:
+    """Return since when, and whether all, and when all sessions have been read."""
+    progress = state.progress
+    return {
+        "oldest": progress.oldest,
+        "complete": progress.last_full_read is not None,
+        "last_full_read": progress.last_full_read,
+    }
 
 
 ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
@@ -211,5 +221,11 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         exists_fn=_has_position,
         available_fn=_position_answered,
         value_fn=_of_position(lambda position: position.unsold.ere),
+    ),
+    JouloSensorDescription(
+        key="history_sessions",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda state: state.progress.sessions,
+        attributes_fn=_reach,
     ),
 )

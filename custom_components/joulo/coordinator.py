@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import logging
 from math import inf
 import time
-from typing import override
+from typing import Any, override
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -16,6 +16,7 @@ from homeassistant.helpers.event import async_call_later, async_track_point_in_u
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
+from .announcer import SessionAnnouncer
 from .api import (
     Charger,
     ChargingSession,
@@ -31,11 +32,13 @@ from .api import (
     JouloTooEarlyError,
     Me,
 )
+from .audit import Audit
 from .cloud import error_text
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
 from .devices import ChargerDevices
-from .history import SessionHistory
+from .history import Progress, SessionHistory, Totals
 from .reader import SessionReader
+from .repairs import async_clear_missing_scope, async_raise_missing_scope
 from .sessions import local_day, midnight
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,6 +58,7 @@ class JouloData:
     chargers: ChargersCoordinator
     sessions: SessionsCoordinator
     account: AccountCoordinator
+    announcer: SessionAnnouncer
 
 
 type JouloConfigEntry = ConfigEntry[JouloData]
@@ -135,8 +139,12 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
             if not self._has_data:
                 raise self._translated(error) from error
             return self.data
+        except JouloScopeError as error:
+            async_raise_missing_scope(self.hass, self.config_entry, self.door.path, error.scope)
+            raise self._translated(error) from error
         except JouloError as error:
             raise self._translated(error) from error
+        async_clear_missing_scope(self.hass, self.config_entry, self.door.path)
         self._has_data = True
         return data
 
@@ -159,6 +167,7 @@ class ChargerState:
     charger: Charger
     session: ChargingSession | None
     running: bool
+    totals: Totals
 
 
 class ChargersCoordinator(JouloCoordinator[ChargerState]):
@@ -210,7 +219,8 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
     def _state(self, charger: Charger) -> ChargerState:
         session = self.history.newest(charger.id)
         is_running = charger.id in self.history.running
-        return ChargerState(self._answered_at, charger, session, is_running)
+        totals = self.history.totals(charger.id)
+        return ChargerState(self._answered_at, charger, session, is_running, totals)
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +245,7 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         self._running = dict(self.history.running)
         self.data = self._last_sessions()
         self._has_data = self.history.last_read is not None
+        self.reader.start()
         for stop in (
             self.reader.stop,
             self.history.async_listen(self._async_show),
@@ -283,6 +294,7 @@ class AccountState:
     me: Me | None
     position: ErePosition | None
     failed: frozenset[Door]
+    progress: Progress
 
 
 class AccountCoordinator(JouloCoordinator[AccountState]):
@@ -290,11 +302,12 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
 
     door = Door.ENERGY
 
-    def __init__(self, chargers: ChargersCoordinator) -> None:
+    def __init__(self, chargers: ChargersCoordinator, sessions: SessionsCoordinator) -> None:
         """Prepare to follow the history."""
         super().__init__(chargers.hass, chargers.config_entry, chargers.client, _HOURLY)
         self._chargers = chargers
         self._history = chargers.history
+        self._audit = Audit(self.hass, self.config_entry, self._history, sessions.reader)
         self._revision = self._history.revision
         self._silent: set[Door] = set()
         self._cancel_midnight = self._wait_for_midnight()
@@ -306,9 +319,12 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         energy = await self.client.energy()
         me = await self._async_read_optional(Door.ME, self.client.me)
         position = await self._async_read_optional(Door.ERE_POSITION, self.client.ere_position)
-        self._appraise(me)
-        today, failed = local_day(dt_util.utcnow()), frozenset(self._silent)
-        return {self.config_entry.entry_id: AccountState(today, energy, me, position, failed)}
+        now = dt_util.utcnow()
+        self._history.appraise(self._listed(), me)
+        self._audit.async_compare(energy, self._listed(), now)
+        failed = frozenset(self._silent)
+        state = AccountState(local_day(now), energy, me, position, failed, self._history.progress())
+        return {self.config_entry.entry_id: state}
 
     async def _async_read_optional[AnswerT](
         self, door: Door, ask: Callable[[], Awaitable[AnswerT]]
@@ -336,12 +352,17 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         if self._revision != self._history.revision:
             self._revision = self._history.revision
             for state in self.data.values():
-                self._appraise(state.me)
+                self._history.appraise(self._listed(), state.me)
             self.async_refresh_soon()
+        self._update(progress=self._history.progress())
 
-    def _appraise(self, me: Me | None) -> None:
-        chargers = [state.charger for state in self._chargers.data.values()]
-        self._history.appraise(chargers, me)
+    def _listed(self) -> list[Charger]:
+        return [state.charger for state in self._chargers.data.values()]
+
+    def _update(self, **changes: Any) -> None:
+        """Show what has changed since Joulo was asked."""
+        self.data = {owner: replace(state, **changes) for owner, state in self.data.items()}
+        self.async_update_listeners()
 
     def _wait_for_midnight(self) -> CALLBACK_TYPE:
         tomorrow = local_day(dt_util.utcnow()) + timedelta(days=1)
@@ -357,6 +378,4 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
     def _async_turn_day(self, now: datetime) -> None:
         """Show the new month or year from its first moment."""
         self._cancel_midnight = self._wait_for_midnight()
-        day = local_day(now)
-        self.data = {owner: replace(state, day=day) for owner, state in self.data.items()}
-        self.async_update_listeners()
+        self._update(day=local_day(now))

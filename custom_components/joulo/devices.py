@@ -11,6 +11,11 @@ from .const import DOMAIN
 _DASHBOARD = "https://joulo.nl/dashboard"
 
 
+def unique_id(owner_id: str, key: str) -> str:
+    """Return the unique id of an entity: its owner is a charger, or the account's config entry."""
+    return f"{owner_id}_{key}"
+
+
 @callback
 def charger_ids(registry: dr.DeviceRegistry, entry: ConfigEntry) -> set[str]:
     """Return the ids of the chargers that have a device, seen in this run or an earlier one."""

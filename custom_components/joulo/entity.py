@@ -13,6 +13,7 @@ from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import JouloCoordinator
+from .devices import unique_id
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +22,6 @@ class JouloEntityDescription[StateT](EntityDescription):
 
     exists_fn: Callable[[StateT], bool] = lambda _: True
     available_fn: Callable[[StateT], bool] = lambda _: True
-
-
-def unique_id(owner_id: str, key: str) -> str:
-    """Return the unique id of an owner's entity."""
-    return f"{owner_id}_{key}"
 
 
 class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):

@@ -1,27 +1,32 @@
 """Every charging session that is known, by id, kept across restarts."""
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from math import fsum
 from typing import Any, TypedDict
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
 from .api import Charger, ChargingSession, Me
 from .const import DOMAIN
 from .hours import Reading, hour_of
-from .sessions import closed, estimated_ere, session_value
+from .sessions import closed, ere_credits, estimated_ere, session_value
 
 _VERSION = 1
 _SAVE_DELAY = 30
 _CONFIRM_REMOVAL = timedelta(minutes=10)
+_RELOAD = timedelta(seconds=10)
+"""A reload takes less, a restart of Home Assistant more."""
 
 
 class _Stored(TypedDict):
     """What the file holds: completed sessions, and of those that were watched what was seen."""
 
     installed_at: str | None
+    watched: tuple[str, str]
     last_read: str | None
     last_full_read: str | None
     resume: tuple[str, str] | None
@@ -30,6 +35,23 @@ class _Stored(TypedDict):
     readings: dict[str, list[tuple[float, float]]]
     values: dict[str, float]
     told: dict[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """kWh and ERE credits of all sessions of a charger, as far as each is known."""
+
+    kwh: float | None
+    ere: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How much is known: completed sessions, the oldest one's start, and the last read of all there are."""
+
+    sessions: int
+    oldest: datetime | None
+    last_full_read: datetime | None
 
 
 class SessionHistory:
@@ -51,6 +73,8 @@ class SessionHistory:
         """What has been announced of a session, by its id."""
         self.installed_at: datetime | None = None
         """When the first load began: what started before it is never announced as started."""
+        self.watching_since: datetime = dt_util.utcnow()
+        """Since when nothing could pass unseen; a reload is no absence."""
         self.last_read: datetime | None = None
         """When the last read of `/sessions` began that reached its far end."""
         self.last_full_read: datetime | None = None
@@ -76,6 +100,9 @@ class SessionHistory:
         if (stored := await self._store.async_load()) is None:
             return
         self.installed_at = _moment(stored["installed_at"])
+        since, until = map(datetime.fromisoformat, stored["watched"])
+        if self.watching_since - until < _RELOAD:
+            self.watching_since = since
         self.last_read = _moment(stored["last_read"])
         self.last_full_read = _moment(stored["last_full_read"])
         self.resume = stored["resume"]
@@ -185,6 +212,15 @@ class SessionHistory:
             self._news()
         return bool(missing - gone)
 
+    def conclude(self, begun: datetime, *, full: bool) -> None:
+        """Take note of a read that reached its far end, and when it began."""
+        self.last_read = begun
+        if full:
+            self.last_full_read = begun
+            self.resume = None
+            self._notify()
+        self.changed()
+
     def appraise(self, chargers: Iterable[Charger], me: Me | None) -> None:
         """Value every completed session that has no value yet: a later price does not change it."""
         certified = {charger.id: charger.mid_certified for charger in chargers}
@@ -231,6 +267,22 @@ class SessionHistory:
             if session.ended_at is not None and session.id not in unconfirmed
         )
         return max(completed, key=_start, default=None)
+
+    def totals(self, charger_id: str) -> Totals:
+        """Return what a charger has delivered and earned in all; unknown until all has been read."""
+        if self.last_full_read is None:
+            return Totals(None, None)
+        sessions = self.of_charger(charger_id)
+        return Totals(
+            fsum(session.kwh or 0.0 for session in sessions),
+            fsum(ere_credits(session) or 0.0 for session in sessions),
+        )
+
+    def progress(self) -> Progress:
+        """Return how far the history reaches."""
+        oldest = min(self.sessions.values(), key=_start, default=None)
+        start = oldest.started_at if oldest else None
+        return Progress(len(self.sessions), start, self.last_full_read)
 
     def is_confirmed(self, session_id: str) -> bool:
         """Whether Joulo lists a session with its end."""
@@ -293,6 +345,7 @@ class SessionHistory:
         # Runs in a thread: `list` and `dict` copy in one step, and what they hold never changes.
         return {
             "installed_at": _text(self.installed_at),
+            "watched": (self.watching_since.isoformat(), dt_util.utcnow().isoformat()),
             "last_read": _text(self.last_read),
             "last_full_read": _text(self.last_full_read),
             "resume": self.resume,

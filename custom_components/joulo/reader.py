@@ -46,6 +46,16 @@ class SessionReader:
         self._full_read_wanted = False
         self._stopped = False
 
+    def start(self) -> None:
+        """Go on with a full read that an earlier run left unfinished."""
+        if self._history.resume is not None:
+            self._take_up(self._history.resume)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is being read, nor waits to be read again."""
+        return self._walk is None and self._history.resume is None and not self._full_read_wanted
+
     def want_full_read(self) -> None:
         """Read everything again from the next poll on."""
         self._full_read_wanted = True
@@ -103,13 +113,10 @@ class SessionReader:
         history = self._history
         self._walk = None
         missing = history.settle(walk.pages.seen, walk.since, walk.until, dt_util.utcnow())
-        history.last_read = walk.begun
+        history.conclude(walk.begun, full=walk.full)
         if walk.full:
-            history.last_full_read = walk.begun
-            history.resume = None
             # What is missing goes once another read misses it too.
             self._full_read_wanted = missing
-        history.changed()
 
     def _go_on(self, walk: _Walk, wait: float = 0) -> None:
         if self._stopped:

@@ -89,6 +89,21 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         value_fn=lambda state: state.session.id_tag if state.session and state.running else None,
     ),
     JouloSensorDescription(
+        key="total_energy",
+        device_class=SensorDeviceClass.ENERGY,
+        state_class=SensorStateClass.TOTAL,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        suggested_display_precision=2,
+        value_fn=lambda state: state.totals.kwh,
+    ),
+    JouloSensorDescription(
+        key="total_ere",
+        state_class=SensorStateClass.TOTAL,
+        native_unit_of_measurement=ERE,
+        suggested_display_precision=2,
+        value_fn=lambda state: state.totals.ere,
+    ),
+    JouloSensorDescription(
         key="meter_reading",
         device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL_INCREASING,
@@ -198,6 +213,11 @@ class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
     @override
     def native_value(self) -> Value:
         return self.entity_description.value_fn(self.owner_state)
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Value]:
+        return self.entity_description.attributes_fn(self.owner_state)
 
     @property
     @override

@@ -18,3 +18,4 @@ class JouloSensorDescription[StateT](JouloEntityDescription[StateT], SensorEntit
 
     value_fn: Callable[[StateT], Value]
     last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None
+    attributes_fn: Callable[[StateT], dict[str, Value]] = lambda _: {}

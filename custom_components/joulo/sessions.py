@@ -21,8 +21,10 @@ RENEWABLE_FRACTION = {2026: 0.505}
 FOSSIL_REFERENCE = 0.6588
 """ERE credits per renewable kWh: 0.183 kg CO2-eq/MJ x 3.6 MJ/kWh (RED III)."""
 
+LONGEST_OPEN = timedelta(days=1)
+"""A session whose end Joulo never sent counts as ended after it."""
+
 _HOUR = timedelta(hours=1)
-_LONGEST_OPEN = timedelta(days=1)
 
 
 def closed(sessions: Iterable[ChargingSession]) -> tuple[ChargingSession, ...]:
@@ -40,7 +42,7 @@ def closed(sessions: Iterable[ChargingSession]) -> tuple[ChargingSession, ...]:
 def _closed_by(session: ChargingSession, following: ChargingSession) -> ChargingSession:
     if session.ended_at is not None:
         return session
-    return replace(session, ended_at=min(following.started_at, session.started_at + _LONGEST_OPEN))
+    return replace(session, ended_at=min(following.started_at, session.started_at + LONGEST_OPEN))
 
 
 def estimated_ere(kwh: float | None, started_at: datetime) -> float | None:
@@ -97,6 +99,7 @@ def figures(session: ChargingSession, value: float | None) -> dict[str, Any]:
     minutes to tenths; moments in ISO 8601; None where something is unknown.
     """
     hours = duration(session.started_at, session.ended_at)
+    minutes = None if hours is None else 60 * hours
     return {
         "session_id": session.id,
         "started_at": session.started_at.isoformat(),
@@ -104,14 +107,14 @@ def figures(session: ChargingSession, value: float | None) -> dict[str, Any]:
         "energy_kwh": _rounded(session.kwh, 3),
         "ere_credits": _rounded(ere_credits(session), 3),
         "value_eur": _rounded(value, 2),
-        "duration_minutes": _rounded(hours, 1, factor=60),
+        "duration_minutes": _rounded(minutes, 1),
         "average_power_kw": _rounded(average_power(session.kwh, hours), 2),
         "tag_id": session.id_tag,
     }
 
 
-def _rounded(figure: float | None, decimals: int, *, factor: float = 1) -> float | None:
-    return None if figure is None else round(figure * factor, decimals)
+def _rounded(figure: float | None, decimals: int) -> float | None:
+    return None if figure is None else round(figure, decimals)
 
 
 def local_day(moment: datetime) -> date:
@@ -141,6 +144,6 @@ def year_total(energy: Energy, day: date, figure: Callable[[Month], float | None
     """Return the sum of a figure over the day's year; unknown where a month of it is, or may be."""
     if not energy.months or not energy.all_months_read:
         return None
-    figures = [figure(month) for month in energy.months if month.month.year == day.year]
-    known = [value for value in figures if value is not None]
-    return sum(known) if len(known) == len(figures) else None
+    values = [figure(month) for month in energy.months if month.month.year == day.year]
+    known = [value for value in values if value is not None]
+    return sum(known) if len(known) == len(values) else None

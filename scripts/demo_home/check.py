@@ -8,10 +8,13 @@ from pathlib import Path
 import re
 from typing import Any
 
+from . import history
 from .home import Connection, Json
 from .stage import Stage
 
 _OF_A_CHARGER = (
+    "calendar.charging_sessions",
+    "event.charging_session",
     "binary_sensor.charging",
     "binary_sensor.connectivity",
     "binary_sensor.mid_certified",
@@ -26,6 +29,8 @@ _OF_A_CHARGER = (
     "sensor.last_session_end",
     "sensor.last_session_duration",
     "sensor.last_session_tag_id",
+    "sensor.total_energy",
+    "sensor.total_ere",
 )
 _OF_A_METER = ("sensor.meter_reading",)
 _OF_THE_ACCOUNT = (
@@ -42,10 +47,18 @@ _OF_THE_ACCOUNT = (
     "sensor.year_ere",
     "sensor.year_value",
     "sensor.ere_price",
+    "sensor.history_sessions",
+    "sensor.paid_out",
+    "sensor.payable",
+    "sensor.reserved",
+    "sensor.expected_this_year",
+    "sensor.unsold_ere",
     "sensor.platform_fee",
 )
 # A charger without a running session, or without a card, has nothing to tell about these.
-_MAY_BE_UNKNOWN = re.compile(r"sensor\.(session_.+|active_tag_id|last_session_tag_id)")
+_MAY_BE_UNKNOWN = re.compile(
+    r"sensor\.(session_.+|active_tag_id|last_session_tag_id|total_.+)|event\..+"
+)
 _NEEDS_A_SESSION = re.compile(r"sensor\.last_session_.+")
 
 _TRANSLATIONS = Path(__file__).parents[2] / "custom_components" / "joulo" / "translations"
@@ -74,6 +87,7 @@ async def problems(stage: Stage) -> list[str]:
             entry = f"/api/config/config_entries/entry/{stage.entry_id}"
             await stage.home.call("POST", f"{entry}/reload")
             found = await _settled(stage, connection)
+        found += await history.problems(stage, connection)
         print(_table(await _entities(connection, stage.entry_id)))
     _, traffic = await stage.books()
     if refused := traffic["refused"]:

@@ -1,0 +1,66 @@
+"""Repair issues, raised and cleared by themselves: what a user has to know and only a user can mend."""
+
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+
+@callback
+def async_raise_missing_scope(
+    hass: HomeAssistant, entry: ConfigEntry, path: str, scope: str | None
+) -> None:
+    """Tell that the token may not read an endpoint, and which permission it lacks."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _missing_scope(entry, path),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key="missing_scope",
+        translation_placeholders={"account": entry.title, "path": path, "scope": scope or "?"},
+    )
+
+
+@callback
+def async_clear_missing_scope(hass: HomeAssistant, entry: ConfigEntry, path: str) -> None:
+    """Take that back: the endpoint answers."""
+    ir.async_delete_issue(hass, DOMAIN, _missing_scope(entry, path))
+
+
+@callback
+def async_raise_disagreement(hass: HomeAssistant, entry: ConfigEntry, kwh: float) -> None:
+    """Tell that the history and Joulo's totals differ, and by how many kWh, also after reading it all again."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _disagreement(entry),
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key="disagreement",
+        translation_placeholders={"account": entry.title, "kwh": f"{kwh:.2f}"},
+    )
+
+
+@callback
+def async_clear_disagreement(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Take that back: they agree."""
+    ir.async_delete_issue(hass, DOMAIN, _disagreement(entry))
+
+
+@callback
+def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """Take everything back that was told of an account: it is removed."""
+    issues = ir.async_get(hass).issues
+    for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
+        if entry.entry_id in issue_id:
+            ir.async_delete_issue(hass, domain, issue_id)
+
+
+def _missing_scope(entry: ConfigEntry, path: str) -> str:
+    return f"missing_scope_{entry.entry_id}_{path}"
+
+
+def _disagreement(entry: ConfigEntry) -> str:
+    return f"disagreement_{entry.entry_id}"

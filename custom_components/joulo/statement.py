@@ -1,0 +1,114 @@
+"""What charging sessions come to: rows, their totals, and a statement that a spreadsheet opens.
+
+Pure functions. Every figure is rounded once, in its row, and a total adds what the rows show: whoever
+adds a statement up by hand gets its last line.
+"""
+
+from collections.abc import Sequence
+import csv
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from io import StringIO
+from math import fsum
+from typing import Any
+
+from homeassistant.util import dt as dt_util
+
+from .api import ChargingSession, SessionStatus
+from .sessions import figures
+from .wording import Wording
+
+type Row = dict[str, Any]
+
+_CENT = Decimal("0.01")
+
+_DECIMALS = {
+    "duration_minutes": 1,
+    "energy_kwh": 3,
+    "cost_eur": 2,
+    "ere_credits": 3,
+    "value_eur": 2,
+}
+_SUMMED = ("energy_kwh", "ere_credits", "value_eur", "cost_eur")
+_COLUMNS = (
+    "started_at",
+    "ended_at",
+    "duration_minutes",
+    "charger_name",
+    "tag_id",
+    "energy_kwh",
+    "cost_eur",
+    "ere_credits",
+    "value_eur",
+    "session_id",
+)
+_MOMENTS = ("started_at", "ended_at")
+
+_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@")
+
+
+def row(
+    session: ChargingSession,
+    value: float | None,
+    *,
+    charger_name: str | None,
+    price_per_kwh: float | None,
+) -> Row:
+    """Return a session's figures (see there), where it was, and its cost at a price in EUR per kWh."""
+    told = figures(session, value)
+    return told | {
+        "charger_id": session.charger_id,
+        "charger_name": charger_name,
+        "status": session.status.value if isinstance(session.status, SessionStatus) else None,
+        "cost_eur": _cost(told["energy_kwh"], price_per_kwh),
+    }
+
+
+def totals(rows: Sequence[Row]) -> Row:
+    """Return the count and the sums of rows.
+
+    A sum leaves out what is unknown, and is itself unknown where that is every row's figure.
+    """
+    return {"sessions": len(rows)} | {
+        figure: _total([row[figure] for row in rows], _DECIMALS[figure]) for figure in _SUMMED
+    }
+
+
+def as_csv(rows: Sequence[Row], sums: Row, wording: Wording) -> str:
+    """Return a table with headings, a line for each row, and the sums; moments are local."""
+    table = StringIO()
+    writer = csv.writer(table, delimiter=";" if wording.has_decimal_comma else ",")
+    writer.writerow([wording.text(f"statement_{column}") for column in _COLUMNS])
+    for line in rows:
+        writer.writerow([_cell(column, line[column], wording) for column in _COLUMNS])
+    last = [_cell(column, sums.get(column), wording) for column in _COLUMNS[1:]]
+    writer.writerow([wording.text("statement_total"), *last])
+    return table.getvalue()
+
+
+def _cost(kwh: float | None, price_per_kwh: float | None) -> float | None:
+    """Return EUR to cents, halves upwards as on any bill; binary fractions would miss some halves."""
+    if kwh is None or price_per_kwh is None:
+        return None
+    cost = Decimal(str(kwh)) * Decimal(str(price_per_kwh))
+    return float(cost.quantize(_CENT, ROUND_HALF_UP))
+
+
+def _total(amounts: Sequence[float | None], decimals: int) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return round(fsum(known), decimals) if known or not amounts else None
+
+
+def _cell(column: str, value: Any, wording: Wording) -> str:
+    if value is None:
+        return ""
+    if column in _DECIMALS:
+        return wording.number(value, _DECIMALS[column])
+    if column in _MOMENTS:
+        return f"{dt_util.as_local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M:%S}"
+    return _defused(value)
+
+
+def _defused(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
+    return f"'{text}" if text[:1].isspace() or text.startswith(_RUN_BY_SPREADSHEETS) else text

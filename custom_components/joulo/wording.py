@@ -1,0 +1,40 @@
+"""Words and numbers in the language that Home Assistant is set to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers.translation import LOCALE_EN, async_get_cached_translations
+
+from .const import DOMAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """How a language says and writes things; its texts are the section `common` of the translations."""
+
+    language: str
+    texts: Mapping[str, str]
+
+    @property
+    def has_decimal_comma(self) -> bool:
+        """Whether numbers are written with a comma."""
+        return self.language == "nl"
+
+    def text(self, key: str, **words: str) -> str:
+        """Return a text with words filled in."""
+        return self.texts[f"component.{DOMAIN}.common.{key}"].format(**words)
+
+    def number(self, figure: float, decimals: int) -> str:
+        """Return a number with so many decimals."""
+        written = f"{figure:.{decimals}f}"
+        return written.replace(".", ",") if self.has_decimal_comma else written
+
+
+@callback
+def async_wording(hass: HomeAssistant) -> Wording:
+    """Return the configured language's wording; English until Home Assistant has read its texts."""
+    language = hass.config.language
+    if texts := async_get_cached_translations(hass, language, "common", DOMAIN):
+        return Wording(language, texts)
+    return Wording(LOCALE_EN, async_get_cached_translations(hass, LOCALE_EN, "common", DOMAIN))

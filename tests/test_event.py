@@ -1,0 +1,268 @@
+"""What is told of charging sessions, when, and that it is told once."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNKNOWN
+from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State
+from homeassistant.helpers import entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
+
+from tests.conftest import NOW, Advance
+from tests.simulator import GARAGE_ID, OPRIT_ID, Fault, SimulatedAccount, SimulatedCloud
+
+ENTITY = "event.garage_charging_session"
+POLL = 61
+READ = 602
+STARTED, COMPLETED = "session_started", "session_completed"
+
+type Told = Callable[[], list[tuple[str, dict[str, Any]]]]
+
+
+@pytest.fixture
+def told(hass: HomeAssistant) -> Told:
+    """Return a function that returns what the event entities have told so far, in order."""
+    changes: list[Event[EventStateChangedData]] = async_capture_events(hass, "state_changed")
+
+    def told() -> list[tuple[str, dict[str, Any]]]:
+        news: list[State] = []
+        for change in changes:
+            new, old = change.data["new_state"], change.data["old_state"]
+            if new is None or new.domain != "event" or new.attributes.get("event_type") is None:
+                continue
+            # A reload shows the last event again: that is no news.
+            if (old is None or old.state != new.state) and not any(
+                new.state == before.state for before in news
+            ):
+                news.append(new)
+        return [(state.attributes["event_type"], dict(state.attributes)) for state in news]
+
+    return told
+
+
+async def start_late(
+    hass: HomeAssistant, entry: MockConfigEntry, advance: Advance, seconds: float
+) -> None:
+    """Let Home Assistant be away for so long, and come back."""
+    await hass.config_entries.async_unload(entry.entry_id)
+    await advance(seconds)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+
+
+async def test_a_session_is_told_when_it_starts_and_when_it_is_completed(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    session = account.start_session(GARAGE_ID, power_kw=10, tag="DEADBEEF12345678")
+    await advance(POLL)
+    ((kind, started),) = told()
+    assert kind == STARTED
+    assert started["session_id"] == session.id
+    assert started["tag_id"] == "DEADBEEF12345678"
+    assert (started["ended_at"], started["value_eur"], started["late"]) == (None, None, False)
+
+    await advance(3600 - POLL)
+    account.end_session(GARAGE_ID)
+    account.correct_session(session.id, kwh=10.5)
+    await advance(POLL)
+    assert len(told()) == 1, "the final figures are still to come"
+    await advance(READ)
+    kind, completed = told()[-1]
+    assert kind == COMPLETED
+    assert (
+        completed
+        | {
+            "session_id": session.id,
+            "energy_kwh": 10.5,
+            "ere_credits": 3.49,
+            "value_eur": 1.38,
+            "duration_minutes": 60.0,
+            "average_power_kw": 10.5,
+            "late": False,
+        }
+        == completed
+    )
+    assert datetime.fromisoformat(completed["ended_at"]) == NOW + timedelta(hours=1)
+    await advance(3 * READ)
+    assert len(told()) == 2
+    assert cloud.refused() == []
+
+
+async def test_sessions_of_the_first_load_are_not_told(
+    joulo: MockConfigEntry, advance: Advance, told: Told
+) -> None:
+    for _ in range(8):
+        await advance(7)
+    await advance(READ)
+    assert told() == []
+
+
+async def test_a_session_that_runs_at_installation_is_told_when_it_is_completed_only(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    entry: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID, at=NOW - timedelta(hours=1))
+    await hass.config_entries.async_setup(entry.entry_id)
+    await advance(POLL)
+    assert told() == []
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await advance(READ)
+    assert [kind for kind, _ in told()] == [COMPLETED]
+
+
+async def test_without_joulos_word_the_end_is_told_after_a_quarter_of_an_hour(
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID, power_kw=6, tag="T")
+    await advance(POLL)
+    await advance(600 - POLL)
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    for _ in range(14):
+        await advance(POLL)
+    assert [kind for kind, _ in told()] == [STARTED]
+    await advance(POLL)
+    kind, completed = told()[-1]
+    assert kind == COMPLETED
+    assert (completed["energy_kwh"], completed["tag_id"]) == (1.0, "T")
+    assert completed["value_eur"] is None, "what it is worth is not known yet"
+    cloud.recover()
+    for _ in range(12):
+        await advance(POLL)
+    assert len(told()) == 2, "Joulo's word comes too late to tell it again"
+
+
+async def test_what_passed_while_home_assistant_was_down_is_told_late_and_in_order(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID)
+    await advance(POLL)
+    account.end_session(GARAGE_ID, at=NOW + timedelta(hours=1))
+    second = account.plan_session(
+        GARAGE_ID, NOW + timedelta(hours=2), NOW + timedelta(hours=3), tag="T"
+    )
+    running = account.plan_session(GARAGE_ID, NOW + timedelta(hours=4), NOW + timedelta(hours=9))
+    await start_late(hass, joulo, advance, 5 * 3600)
+    await advance(POLL)
+    assert [(kind, event["late"]) for kind, event in told()] == [
+        (STARTED, False),
+        (COMPLETED, True),
+        (STARTED, True),
+        (COMPLETED, True),
+        (STARTED, True),
+    ]
+    assert told()[2][1]["session_id"] == second.id
+    assert told()[4][1]["session_id"] == running.id
+
+
+async def test_a_reload_tells_nothing_again_and_nothing_late(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID)
+    await advance(POLL)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await hass.config_entries.async_reload(joulo.entry_id)
+    await advance(READ)
+    await hass.config_entries.async_reload(joulo.entry_id)
+    await advance(READ)
+    assert [(kind, event["late"]) for kind, event in told()] == [
+        (STARTED, False),
+        (COMPLETED, False),
+    ]
+
+
+async def test_nothing_is_told_before_home_assistant_has_started(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    hass.set_state(CoreState.starting)
+    account.start_session(GARAGE_ID)
+    await start_late(hass, joulo, advance, POLL)
+    await advance(POLL)
+    assert told() == []
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+    assert [kind for kind, _ in told()] == [STARTED]
+
+
+async def test_what_passes_while_the_entity_is_disabled_is_never_told(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    entity_registry: er.EntityRegistry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    entity_registry.async_update_entity(ENTITY, disabled_by=er.RegistryEntryDisabler.USER)
+    await hass.async_block_till_done()
+    account.start_session(GARAGE_ID)
+    account.start_session(OPRIT_ID)
+    await advance(POLL)
+    assert len(told()) == 1, "the other charger's"
+    entity_registry.async_update_entity(ENTITY, disabled_by=None)
+    await hass.config_entries.async_reload(joulo.entry_id)
+    await advance(POLL)
+    assert len(told()) == 1
+
+
+async def test_the_entity_is_available_although_joulo_is_not(
+    hass: HomeAssistant, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    cloud.fail("/chargers", Fault.SERVER_ERROR)
+    await advance(POLL)
+    assert hass.states.is_state("sensor.garage_status", "unavailable")
+    assert hass.states.is_state(ENTITY, "unknown")
+
+
+async def test_what_is_told_was_remembered_before(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+    hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """Whatever crashes after telling finds on the disk that it was told."""
+    remembered: list[dict[str, Any]] = []
+
+    def look(event: Event[EventStateChangedData]) -> None:
+        new = event.data["new_state"]
+        if new is not None and new.entity_id == ENTITY and new.state != STATE_UNKNOWN:
+            remembered.append(hass_storage["joulo.01JOULO.history"]["data"]["told"])
+
+    hass.bus.async_listen("state_changed", look)
+    session = account.start_session(GARAGE_ID)
+    await advance(POLL)
+    assert len(told()) == 1
+    assert remembered == [{session.id: [STARTED]}]
