@@ -7,13 +7,19 @@ from unittest.mock import Mock
 
 from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import Charger, ChargingSession, CurrentSession, Me
 from custom_components.joulo.history import SessionHistory
+from tests.conftest import Advance
+from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 NOW = START + timedelta(hours=1)
 TERMS = Me(ere_price_mid=0.5, effective_fee_pct=20)
+READ_AGAIN = timedelta(seconds=601)
+POLL = 61
+HOUR = 3601
 
 
 def charger(
@@ -162,4 +168,221 @@ async def test_nothing_is_written_after_closing(
     history.merge([completed()])
     await hass.async_stop()
     assert hass_storage["joulo.entry.history"]["data"] == written
-    assert written["completed"] == []
+    assert written["sessions"] == []
+
+
+# Open ends
+
+
+def open_session(session: str, started_at: datetime) -> ChargingSession:
+    """Return a session whose end Joulo never sent."""
+    return replace(completed(session), started_at=started_at, ended_at=None)
+
+
+@pytest.mark.parametrize(
+    ("until_the_next", "lasts"),
+    [
+        pytest.param(timedelta(hours=3), timedelta(hours=3), id="until its successor began"),
+        pytest.param(timedelta(days=3), timedelta(hours=24), id="a day at most"),
+    ],
+)
+def test_a_session_without_an_end_lasts(
+    history: SessionHistory, until_the_next: timedelta, lasts: timedelta
+) -> None:
+    history.merge([open_session("open", START), open_session("next", START + until_the_next)])
+    ended, running = history.of_charger("c")
+    assert ended.ended_at == START + lasts
+    assert running.ended_at is None, "it may run"
+
+
+async def test_a_session_without_an_end_is_kept_across_a_restart(
+    hass: HomeAssistant, history: SessionHistory, hass_storage: dict[str, Any]
+) -> None:
+    history.merge([open_session("open", START - timedelta(days=60)), completed()])
+    await history.async_close()
+    again = SessionHistory(hass, "entry")
+    await again.async_load()
+    assert again.of_charger("c") == history.of_charger("c")
+
+
+# What a read of a span of time concludes
+
+
+def settle(history: SessionHistory, *seen: str, at: datetime) -> bool:
+    """Conclude a complete read of everything that brought the given sessions."""
+    return history.settle(set(seen), None, at, at)
+
+
+def test_a_session_goes_when_two_reads_miss_it(history: SessionHistory) -> None:
+    history.merge([completed(), completed("other")])
+    assert settle(history, "other", at=NOW), "one is missing, and stays for now"
+    assert set(history.sessions) == {"s", "other"}
+    assert not settle(history, "other", at=NOW + READ_AGAIN)
+    assert set(history.sessions) == {"other"}
+
+
+def test_two_reads_shortly_after_one_another_count_as_one(history: SessionHistory) -> None:
+    history.merge([completed(), completed("other")])
+    settle(history, "other", at=NOW)
+    assert settle(history, "other", at=NOW + timedelta(seconds=599))
+    assert set(history.sessions) == {"s", "other"}
+
+
+def test_a_session_that_shows_up_again_begins_anew(history: SessionHistory) -> None:
+    history.merge([completed(), completed("other")])
+    settle(history, "other", at=NOW)
+    settle(history, "s", "other", at=NOW + READ_AGAIN)
+    assert settle(history, "other", at=NOW + 2 * READ_AGAIN)
+    assert set(history.sessions) == {"s", "other"}
+
+
+def test_an_empty_read_says_nothing(history: SessionHistory) -> None:
+    history.merge([completed()])
+    assert not settle(history, at=NOW)
+    assert not settle(history, at=NOW + READ_AGAIN)
+    assert set(history.sessions) == {"s"}
+
+
+def test_what_a_read_does_not_reach_is_not_missing(history: SessionHistory) -> None:
+    history.merge([completed(), completed("other")])
+    after = START + timedelta(seconds=1)
+    for now in (NOW, NOW + READ_AGAIN):
+        assert not history.settle({"other"}, after, now, now)
+    assert set(history.sessions) == {"s", "other"}
+
+
+def test_the_session_that_runs_is_not_missing(history: SessionHistory) -> None:
+    history.merge([completed("other")])
+    history.observe(charger(session="s", kwh=1), NOW)
+    for now in (NOW, NOW + READ_AGAIN):
+        assert not settle(history, "other", at=now)
+    assert "c" in history.running
+
+
+def test_what_goes_takes_its_readings_and_its_value_along(history: SessionHistory) -> None:
+    history.observe(charger(session="s", kwh=9.9), NOW)
+    history.observe(charger(), NOW)
+    history.merge([completed(), completed("other")])
+    history.appraise([charger()], TERMS)
+    settle(history, "other", at=NOW)
+    settle(history, "other", at=NOW + READ_AGAIN)
+    assert set(history.values) == {"other"}
+    assert history.readings == {}
+
+
+# The same, as Joulo corrects and removes
+
+
+def ids(entry: MockConfigEntry) -> set[str]:
+    """Return the sessions that are known."""
+    known: SessionHistory = entry.runtime_data.chargers.history
+    return set(known.sessions)
+
+
+async def load(advance: Advance) -> None:
+    """Let the first load come to its end, and be compared with Joulo's totals, for today."""
+    for _ in range(5):
+        await advance(7)
+    await advance(HOUR)
+
+
+async def test_a_correction_of_the_last_fortnight_is_taken_over_by_the_next_read(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    await load(advance)
+    session = next(s for s in account.sessions_of(GARAGE_ID) if s.kwh_at(NOW))
+    account.correct_session(session.id, kwh=77.77)
+    cloud.forget_requests()
+    await advance(HOUR)
+    assert joulo.runtime_data.chargers.history.sessions[session.id].kwh == 77.77
+    total = hass.states.get("sensor.garage_total_energy")
+    assert total is not None
+    assert float(total.state) == pytest.approx(account.energy_total(GARAGE_ID))
+    assert cloud.count("/sessions") == 1
+    assert cloud.refused() == []
+
+
+async def test_a_session_that_joulo_removes_goes_with_the_second_read(
+    account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    await load(advance)
+    removed = account.remove_session(account.sessions[0].id)
+    cloud.forget_requests()
+    await advance(HOUR)
+    assert removed.id in ids(joulo)
+    await advance(HOUR)
+    assert removed.id not in ids(joulo)
+    assert cloud.count("/sessions") == 2
+    assert cloud.refused() == []
+
+
+@pytest.mark.parametrize(
+    "fault", [Fault.EMPTY_ACCOUNT, Fault.SERVER_ERROR, Fault.CUT_OFF, Fault.TRUNCATED]
+)
+async def test_only_a_read_that_came_whole_counts(
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    fault: Fault,
+) -> None:
+    await load(advance)
+    removed = account.remove_session(account.sessions[0].id)
+    await advance(HOUR)
+    cloud.fail("/sessions", fault)
+    for _ in range(3):
+        await advance(HOUR)
+    assert ids(joulo) == {session.id for session in account.sessions} | {removed.id}
+    cloud.recover()
+    await advance(HOUR)
+    assert removed.id not in ids(joulo)
+    assert cloud.refused() == []
+
+
+async def test_pages_of_the_past_that_come_back_empty_remove_nothing(
+    account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    await load(advance)
+    before = ids(joulo)
+    await advance(31 * 86_400)
+    for _ in range(3):
+        cloud.fail("/sessions", Fault.EMPTY_ACCOUNT)
+        await advance(7)
+        cloud.recover()
+        await advance(HOUR)
+    assert ids(joulo) == before
+    assert cloud.refused() == []
+
+
+async def test_a_session_that_ran_and_that_joulo_never_lists_goes_after_two_reads(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    def start() -> str:
+        state = hass.states.get("sensor.garage_session_start")
+        assert state is not None
+        return state.state
+
+    await load(advance)
+    before = start()
+    session: SimulatedSession = account.start_session(GARAGE_ID)
+    # Nothing is listed while it runs, so that no read can bring it.
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await advance(POLL)
+    account.remove_session(session.id)
+    await advance(POLL)
+    cloud.recover()
+    while_it_ran = start()
+    assert while_it_ran != before
+    await advance(HOUR)
+    assert start() == while_it_ran, "one read may be too early"
+    await advance(HOUR)
+    assert start() == before
+    assert cloud.refused() == []

@@ -300,3 +300,72 @@ async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_lat
         await advance(7)
     assert float(shown(hass, "oprit_last_session_energy")) == float(oldest.kwh_at(NOW))
     assert cloud.refused() == []
+
+
+async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_read(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    for name in ("garage", "oprit", "schuur"):
+        assert shown(hass, f"{name}_total_energy") == "unknown"
+        assert shown(hass, f"{name}_total_ere_credits") == "unknown"
+    newest = next(account.completed(GARAGE_ID))
+    assert shown(hass, "garage_last_session_energy") == str(float(newest.kwh_at(NOW)))
+    for _ in range(5):
+        await advance(7)
+    for charger in account.chargers:
+        name = charger.nickname.lower()
+        kwh, ere = account.energy_total(charger.id), account.ere_total(charger.id)
+        assert float(shown(hass, f"{name}_total_energy")) == pytest.approx(kwh)
+        assert float(shown(hass, f"{name}_total_ere_credits")) == pytest.approx(ere)
+    assert cloud.refused() == []
+
+
+async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_corrections(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    for _ in range(5):
+        await advance(7)
+    before = account.energy_total(GARAGE_ID)
+    session = account.start_session(GARAGE_ID, power_kw=10)
+    await advance(3600)
+    assert float(shown(hass, "garage_total_energy")) == pytest.approx(before + 10)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await advance(READ)
+    assert float(shown(hass, "garage_total_energy")) == pytest.approx(
+        account.energy_total(GARAGE_ID)
+    )
+    account.correct_session(session.id, kwh=4)
+    await advance(3601)
+    assert float(shown(hass, "garage_total_energy")) == pytest.approx(before + 4)
+    assert float(shown(hass, "garage_total_ere_credits")) == pytest.approx(
+        account.ere_total(GARAGE_ID)
+    )
+    assert cloud.refused() == []
+
+
+async def test_how_far_the_history_reaches_is_shown_while_it_is_read(
+    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    def reach() -> tuple[str, object, object, object]:
+        state = hass.states.get("sensor.joulo_sessions_known")
+        assert state is not None
+        names = ("oldest", "complete", "last_full_read")
+        oldest, complete, last_full_read = (state.attributes[name] for name in names)
+        return state.state, oldest, complete, last_full_read
+
+    sessions = account.sessions
+    assert reach() == ("100", sessions[99].started_at, False, None)
+    await advance(7)
+    assert reach() == ("199", sessions[198].started_at, False, None)
+    for _ in range(4):
+        await advance(7)
+    assert reach() == (str(len(sessions)), sessions[-1].started_at, True, NOW)

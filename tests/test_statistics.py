@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.db_schema import Statistics
+from homeassistant.components.recorder.models import StatisticData
 from homeassistant.components.recorder.statistics import (
     async_add_external_statistics,
     get_metadata,
@@ -393,6 +394,32 @@ async def test_rows_that_are_missing_come_back(
     assert len(await recorded(ENERGY)) == 12 - len(lost)
     await advance(HOUR + 60)
     assert await recorded(ENERGY) == complete
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"state": 4.0, "sum": 10.0}, {"state": 5.0, "sum": 11.0}, {"sum": 10.0}]
+)
+@pytest.mark.usefixtures("writer")
+async def test_a_row_that_was_tampered_with_is_put_right(
+    wrong: dict[str, float],
+    hass: HomeAssistant,
+    recorder: Recorder,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
+    handed_over: list[str],
+) -> None:
+    history.merge([session(hours=4, kwh=20)])
+    await advance(QUIET)
+    right = await recorded(ENERGY)
+    handed_over.clear()
+    known = await recorder.async_add_executor_job(get_metadata, hass)
+    row = StatisticData(start=right[1].start, **wrong)  # type: ignore[typeddict-item]
+    async_add_external_statistics(hass, known[ENERGY][1], [row])
+    assert await recorded(ENERGY) != right
+    await advance(HOUR + 60)
+    assert await recorded(ENERGY) == right
+    assert handed_over == [ENERGY] * 3
 
 
 @pytest.mark.usefixtures("writer")

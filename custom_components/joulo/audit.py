@@ -34,6 +34,7 @@ class Audit:
         self._history = history
         self._reader = reader
         self._next_at: datetime | None = None
+        self._read_again_at: datetime | None = None
         self._asked_at: datetime | None = None
 
     @callback
@@ -48,11 +49,13 @@ class Audit:
         self._next_at = now + _DAILY
         kwh = difference(energy, self._completed(), chargers)
         if kwh is None:
-            self._asked_at = None
+            self._asked_at = self._read_again_at = None
             async_clear_disagreement(self._hass, self._entry)
         elif was_read_again:
             self._asked_at = None
-            self._next_at = now + _AFTER_A_FRUITLESS_READ
+            self._read_again_at = now + _AFTER_A_FRUITLESS_READ
+            async_raise_disagreement(self._hass, self._entry, kwh)
+        elif self._read_again_at is not None and now < self._read_again_at:
             async_raise_disagreement(self._hass, self._entry, kwh)
         else:
             self._asked_at = now
@@ -65,7 +68,7 @@ class Audit:
 def difference(
     energy: Energy, sessions: Iterable[ChargingSession], chargers: Iterable[Charger]
 ) -> float | None:
-    """Return by how many kWh the sessions miss Joulo's totals at least; None where they agree, or none was sent.
+    """Return by how many kWh the sessions miss Joulo's nearest total; None where they agree, or none was sent.
 
     Joulo's totals count MID-certified chargers only, or all: either sum may equal either total.
     """
@@ -75,8 +78,10 @@ def difference(
     mid_only = [session.kwh or 0.0 for session in counted if session.charger_id in certified]
     totals = [total for total in (energy.total_kwh, energy.total_kwh_all) if total is not None]
     differences = [
-        max(0.0, abs(fsum(kwhs) - total) - _TOLERANCE - _TOLERANCE_PER_SESSION * len(kwhs))
+        (abs(fsum(kwhs) - total), _TOLERANCE + _TOLERANCE_PER_SESSION * len(kwhs))
         for kwhs in (everything, mid_only)
         for total in totals
     ]
-    return min(differences, default=0.0) or None
+    if any(kwh <= tolerance for kwh, tolerance in differences):
+        return None
+    return min((kwh for kwh, _ in differences), default=None)

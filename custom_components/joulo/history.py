@@ -23,14 +23,14 @@ _RELOAD = timedelta(seconds=10)
 
 
 class _Stored(TypedDict):
-    """What the file holds: completed sessions, and of those that were watched what was seen."""
+    """What the file holds: all sessions, and of those that were watched what was seen."""
 
     installed_at: str | None
     watched: tuple[str, str]
     last_read: str | None
     last_full_read: str | None
     resume: tuple[str, str] | None
-    completed: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
     live: list[dict[str, Any]]
     readings: dict[str, list[tuple[float, float]]]
     values: dict[str, float]
@@ -87,6 +87,7 @@ class SessionHistory:
         self._of_charger: dict[str, tuple[ChargingSession, ...]] = {}
         self._listeners: list[CALLBACK_TYPE] = []
         self._closed = False
+        self._writes_soon = False
         self._store = Store[_Stored](
             hass,
             _VERSION,
@@ -106,7 +107,7 @@ class SessionHistory:
         self.last_read = _moment(stored["last_read"])
         self.last_full_read = _moment(stored["last_full_read"])
         self.resume = stored["resume"]
-        self.sessions = _by_id(stored["completed"])
+        self.sessions = _by_id(stored["sessions"])
         self.live = _by_id(stored["live"])
         self.readings = {
             session_id: tuple((datetime.fromtimestamp(at, UTC), kwh) for at, kwh in readings)
@@ -338,22 +339,21 @@ class SessionHistory:
 
     def changed(self) -> None:
         """Write soon, however often it changes."""
-        if not self._closed:
+        # Asked again while it waits, the store would wait longer: a first load would never be written.
+        if not self._closed and not self._writes_soon:
+            self._writes_soon = True
             self._store.async_delay_save(self._to_store, _SAVE_DELAY)
 
     def _to_store(self) -> _Stored:
         # Runs in a thread: `list` and `dict` copy in one step, and what they hold never changes.
+        self._writes_soon = False
         return {
             "installed_at": _text(self.installed_at),
             "watched": (self.watching_since.isoformat(), dt_util.utcnow().isoformat()),
             "last_read": _text(self.last_read),
             "last_full_read": _text(self.last_full_read),
             "resume": self.resume,
-            "completed": [
-                session.to_dict()
-                for session in list(self.sessions.values())
-                if session.ended_at is not None
-            ],
+            "sessions": [session.to_dict() for session in list(self.sessions.values())],
             "live": [session.to_dict() for session in list(self.live.values())],
             "readings": {
                 session_id: [(at.timestamp(), kwh) for at, kwh in readings]

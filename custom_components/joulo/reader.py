@@ -42,6 +42,7 @@ class SessionReader:
         self._client = client
         self._history = history
         self._walk: _Walk | None = None
+        self._interrupted: _Walk | None = None
         self._cancel: CALLBACK_TYPE | None = None
         self._full_read_wanted = False
         self._stopped = False
@@ -95,6 +96,9 @@ class SessionReader:
 
     def _take_up(self, resume: tuple[str, str]) -> None:
         """Go on with a full read where an earlier run of Home Assistant left it."""
+        if self._interrupted is not None:
+            self._go_on(self._interrupted)
+            return
         begun, until = (datetime.fromisoformat(text) for text in resume)
         pages = SessionRange(self._client, until=resume[1])
         self._go_on(_Walk(pages, begun, None, until, full=True))
@@ -112,6 +116,12 @@ class SessionReader:
     def _conclude(self, walk: _Walk) -> None:
         history = self._history
         self._walk = None
+        if walk.pages.broken_off or (walk.full and history.sessions and not walk.pages.seen):
+            # That says nothing of what is older: the next poll begins anew.
+            if walk.full:
+                self._full_read_wanted, history.resume = True, None
+                history.changed()
+            return
         missing = history.settle(walk.pages.seen, walk.since, walk.until, dt_util.utcnow())
         history.conclude(walk.begun, full=walk.full)
         if walk.full:
@@ -121,7 +131,7 @@ class SessionReader:
     def _go_on(self, walk: _Walk, wait: float = 0) -> None:
         if self._stopped:
             return
-        self._walk = walk
+        self._walk, self._interrupted = walk, None
         wait = max(wait, self._client.gate.opens_in(Door.HISTORY)) + _MARGIN
 
         @callback
@@ -140,7 +150,7 @@ class SessionReader:
         except JouloError as error:
             # The next poll takes up a full read where it is, and begins any other anew.
             _LOGGER.debug("Reading older charging sessions stopped: %s", error)
-            self._walk = None
+            self._walk, self._interrupted = None, walk if walk.full else None
         else:
             self._history.merge(sessions)
             self._follow(walk)

@@ -51,6 +51,7 @@ _BATCH = 1000
 _TOLERANCE = 1e-6
 """kWh, ERE credits or EUR; databases may round the last digit."""
 _LONGEST_OPEN = timedelta(days=1)
+"""What `closed` allows too: a session that nobody saw end, and that has no successor, ended by then."""
 _EPOCH = dt_util.utc_from_timestamp(0)
 
 

@@ -19,6 +19,8 @@ class SessionRange:
     ) -> None:
         """Begin at the newest session, or at `until` as Joulo wrote it; end at `since`, included."""
         self.complete = False
+        self.broken_off = False
+        """Whether a page was empty that begins with a session known to be there: a hiccup, or it has just gone."""
         self._client = client
         self._since = since
         self._until = until
@@ -40,6 +42,7 @@ class SessionRange:
         self.seen.update(session.id for session in fresh)
         if not page.full:
             self.complete = True
+            self.broken_off = self._until is not None and not self._offset and not page.rows
         elif fresh and page.oldest not in {None, self._until}:
             self._until, self._offset = page.oldest, 0
         elif fresh or not self._offset:

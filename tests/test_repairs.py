@@ -1,0 +1,138 @@
+"""What a user is told in Home Assistant's repairs, and that it goes by itself."""
+
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import issue_registry as ir
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.joulo.const import DOMAIN
+from custom_components.joulo.repairs import async_clear_disagreement, async_raise_disagreement
+from tests.conftest import Advance
+from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
+
+HOUR = 3602
+
+
+def issues(registry: ir.IssueRegistry) -> list[ir.IssueEntry]:
+    """Return what the integration tells now."""
+    return [issue for (domain, _), issue in registry.issues.items() if domain == DOMAIN]
+
+
+@pytest.mark.parametrize("endpoint", ["chargers", "sessions", "energy"])
+async def test_a_missing_permission_is_named_until_the_endpoint_answers(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+    endpoint: str,
+) -> None:
+    assert issues(issue_registry) == []
+    cloud.fail(f"/{endpoint}", Fault.FORBIDDEN)
+    await advance(HOUR)
+    (issue,) = issues(issue_registry)
+    assert issue.translation_key == "missing_scope"
+    assert issue.translation_placeholders == {
+        "account": "Joulo",
+        "path": endpoint,
+        "scope": f"{endpoint}:read",
+    }
+    assert issue.severity is ir.IssueSeverity.ERROR
+    await advance(HOUR)
+    assert len(issues(issue_registry)) == 1, "told once"
+
+    cloud.recover()
+    await advance(HOUR)
+    assert issues(issue_registry) == []
+    assert cloud.refused() == []
+
+
+async def test_two_endpoints_have_a_notice_each(
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+) -> None:
+    cloud.fail("/sessions", Fault.FORBIDDEN)
+    cloud.fail("/energy", Fault.FORBIDDEN, times=1)
+    await advance(HOUR)
+    assert len(issues(issue_registry)) == 2
+    await advance(HOUR)
+    (issue,) = issues(issue_registry)
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["path"] == "sessions"
+
+
+async def test_a_permission_that_is_missing_at_set_up_is_named_too(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    entry: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+) -> None:
+    cloud.fail("/chargers", Fault.FORBIDDEN)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    (issue,) = issues(issue_registry)
+    assert issue.translation_placeholders is not None
+    assert issue.translation_placeholders["scope"] == "chargers:read"
+    cloud.recover()
+    await advance(HOUR)
+    assert entry.state is ConfigEntryState.LOADED, "tried again"
+    assert issues(issue_registry) == []
+    assert cloud.refused() == []
+
+
+async def test_another_fault_is_no_missing_permission(
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+) -> None:
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await advance(HOUR)
+    assert issues(issue_registry) == []
+
+
+async def test_what_an_account_may_lack_is_no_reason_for_a_notice(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    entry: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+) -> None:
+    account.ere_position = Availability.FORBIDDEN
+    cloud.fail("/me", Fault.FORBIDDEN)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done()
+    assert issues(issue_registry) == []
+
+
+async def test_the_notice_of_a_disagreement_says_how_much_until_it_is_taken_back(
+    hass: HomeAssistant, entry: MockConfigEntry, issue_registry: ir.IssueRegistry
+) -> None:
+    async_raise_disagreement(hass, entry, 12.345)
+    (issue,) = issues(issue_registry)
+    assert issue.translation_key == "disagreement"
+    assert issue.translation_placeholders == {"account": "Joulo", "kwh": "12.35"}
+    assert issue.severity is ir.IssueSeverity.WARNING
+    async_clear_disagreement(hass, entry)
+    assert issues(issue_registry) == []
+
+
+@pytest.mark.parametrize("endpoint", ["chargers", "sessions", "energy"])
+async def test_an_account_that_is_removed_takes_its_notices_along(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+    endpoint: str,
+) -> None:
+    cloud.fail(f"/{endpoint}", Fault.FORBIDDEN)
+    await advance(HOUR)
+    async_raise_disagreement(hass, joulo, 1)
+    assert len(issues(issue_registry)) == 2
+    await hass.config_entries.async_remove(joulo.entry_id)
+    assert issues(issue_registry) == []
