@@ -3,13 +3,19 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorStateClass
-from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfEnergy
+from homeassistant.components.sensor import SensorStateClass
+from homeassistant.const import PERCENTAGE, EntityCategory
 
 from .api import Door, ErePosition, Month
-from .const import ERE, EURO, EURO_PER_ERE
+from .const import EURO_PER_ERE
 from .coordinator import AccountState
-from .sensor_description import JouloSensorDescription, Value
+from .sensor_description import (
+    EnergyDescription,
+    EreDescription,
+    EuroDescription,
+    JouloSensorDescription,
+    Value,
+)
 from .sessions import midnight, month_figures, net_value, year_total
 
 
@@ -66,28 +72,20 @@ def _reach(state: AccountState) -> dict[str, Value]:
 
 
 ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
-    JouloSensorDescription(
+    EnergyDescription(
         key="total_energy",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=lambda state: state.energy.total_kwh,
     ),
-    JouloSensorDescription(
+    EnergyDescription(
         key="total_energy_all",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=lambda state: state.energy.total_kwh_all,
         exists_fn=lambda state: state.energy.total_kwh_all is not None,
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="total_ere",
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=lambda state: state.energy.total_ere_credits,
     ),
     JouloSensorDescription(
@@ -95,20 +93,15 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         state_class=SensorStateClass.TOTAL,
         value_fn=lambda state: state.energy.total_sessions,
     ),
-    JouloSensorDescription(
+    EnergyDescription(
         key="month_energy",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=_of_month(lambda month: month.kwh),
         last_reset_fn=_month_start,
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="month_ere",
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=_of_month(lambda month: month.ere_credits),
         last_reset_fn=_month_start,
     ),
@@ -118,46 +111,32 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         value_fn=_of_month(lambda month: month.sessions),
         last_reset_fn=_month_start,
     ),
-    JouloSensorDescription(
+    EnergyDescription(
         key="year_energy",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=_year_energy,
         last_reset_fn=_year_start,
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="year_ere",
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=_year_ere,
         last_reset_fn=_year_start,
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="month_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         available_fn=_me_answered,
         value_fn=lambda state: net_value(
             month.ere_credits if (month := _this_month(state)) else None, state.me
         ),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="year_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         available_fn=_me_answered,
         value_fn=lambda state: net_value(_year_ere(state), state.me),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="total_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         available_fn=_me_answered,
         value_fn=lambda state: net_value(state.energy.total_ere_credits, state.me),
     ),
@@ -175,49 +154,35 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         available_fn=_me_answered,
         value_fn=lambda state: state.me.effective_fee_pct if state.me else None,
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="paid_out",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         exists_fn=_has_position,
         available_fn=_position_answered,
         value_fn=_of_position(lambda position: position.paid.net_eur),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="payable",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         exists_fn=_has_position,
         available_fn=_position_answered,
         value_fn=_of_position(lambda position: position.payable.net_eur),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="reserved",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         exists_fn=_has_position,
         available_fn=_position_answered,
         value_fn=_of_position(lambda position: position.reserved.net_eur),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="expected_this_year",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         exists_fn=_has_position,
         available_fn=_position_answered,
         # The whole year's; `ytd_expected_eur` stops at what has been charged by now.
         value_fn=_of_position(lambda position: position.total_expected_eur),
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="unsold_ere",
         # A stock, not a sum: statistics keep its course.
         state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         exists_fn=_has_position,
         available_fn=_position_answered,
         value_fn=_of_position(lambda position: position.unsold.ere),

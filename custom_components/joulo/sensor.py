@@ -5,16 +5,23 @@ from datetime import datetime
 from typing import override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
-from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfPower, UnitOfTime
+from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfTime
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .account_sensor import ACCOUNT_SENSORS
 from .api import ChargerStatus, ChargingSession, ConnectionType
-from .const import ERE, EURO
 from .coordinator import ChargerState, JouloConfigEntry, LastSession
 from .entity import JouloEntity, async_add_joulo_entities
-from .sensor_description import JouloSensorDescription, Value
+from .sensor_description import (
+    EnergyDescription,
+    EreDescription,
+    EuroDescription,
+    JouloSensorDescription,
+    MomentDescription,
+    PowerDescription,
+    Value,
+)
 from .sessions import average_power, duration, ere_credits
 
 PARALLEL_UPDATES = 0
@@ -53,34 +60,25 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         options=list(_STATUS.values()),
         value_fn=lambda state: _STATUS.get(state.charger.status),
     ),
-    JouloSensorDescription(
+    EnergyDescription(
         key="session_energy",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=_of_session(lambda session: session.kwh),
         last_reset_fn=_session_start,
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="session_ere",
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=_of_session(ere_credits),
         last_reset_fn=_session_start,
     ),
-    JouloSensorDescription(
+    MomentDescription(
         key="session_start",
-        device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=_session_start,
     ),
-    JouloSensorDescription(
+    PowerDescription(
         key="session_average_power",
-        device_class=SensorDeviceClass.POWER,
         state_class=SensorStateClass.MEASUREMENT,
-        native_unit_of_measurement=UnitOfPower.KILO_WATT,
-        suggested_display_precision=2,
         entity_registry_enabled_default=False,
         value_fn=_average_power_now,
     ),
@@ -88,19 +86,14 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         key="active_tag_id",
         value_fn=lambda state: state.session.id_tag if state.session and state.running else None,
     ),
-    JouloSensorDescription(
+    EnergyDescription(
         key="total_energy",
-        device_class=SensorDeviceClass.ENERGY,
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=lambda state: state.totals.kwh,
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="total_ere",
         state_class=SensorStateClass.TOTAL,
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=lambda state: state.totals.ere,
     ),
     JouloSensorDescription(
@@ -113,9 +106,8 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         value_fn=lambda state: state.charger.latest_meter_wh,
         exists_fn=lambda state: state.charger.latest_meter_wh is not None,
     ),
-    JouloSensorDescription(
+    MomentDescription(
         key="meter_updated",
-        device_class=SensorDeviceClass.TIMESTAMP,
         entity_category=EntityCategory.DIAGNOSTIC,
         entity_registry_enabled_default=False,
         value_fn=lambda state: state.charger.meter_updated_at,
@@ -135,35 +127,25 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
 )
 
 LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
-    JouloSensorDescription(
+    EnergyDescription(
         key="last_session_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        suggested_display_precision=2,
         value_fn=_of_session(lambda session: session.kwh),
     ),
-    JouloSensorDescription(
+    EreDescription(
         key="last_session_ere",
-        native_unit_of_measurement=ERE,
-        suggested_display_precision=2,
         value_fn=_of_session(ere_credits),
     ),
-    JouloSensorDescription(
+    EuroDescription(
         key="last_session_value",
-        device_class=SensorDeviceClass.MONETARY,
-        native_unit_of_measurement=EURO,
-        suggested_display_precision=2,
         value_fn=lambda state: state.value,
     ),
-    JouloSensorDescription(
+    MomentDescription(
         key="last_session_start",
-        device_class=SensorDeviceClass.TIMESTAMP,
         entity_registry_enabled_default=False,
         value_fn=_of_session(lambda session: session.started_at),
     ),
-    JouloSensorDescription(
+    MomentDescription(
         key="last_session_end",
-        device_class=SensorDeviceClass.TIMESTAMP,
         value_fn=_of_session(lambda session: session.ended_at),
     ),
     JouloSensorDescription(
@@ -173,11 +155,8 @@ LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
         suggested_display_precision=2,
         value_fn=_of_session(lambda session: duration(session.started_at, session.ended_at)),
     ),
-    JouloSensorDescription(
+    PowerDescription(
         key="last_session_average_power",
-        device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.KILO_WATT,
-        suggested_display_precision=2,
         entity_registry_enabled_default=False,
         value_fn=_of_session(
             lambda session: average_power(
