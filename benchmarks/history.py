@@ -1,7 +1,18 @@
 """Measures what a long history costs, with a file and an SQLite database such as users have.
 
-.venv/bin/python -m benchmarks.history
+    .venv/bin/python -m benchmarks.history
 
+On two shared cores of a Xeon, 400 sessions being two years of three chargers:
+
+    sessions      start    memory        page     rows      write      again       stall
+         100     0.00 s    0.3 MB      0.1 ms    1,200      0.7 s     0.02 s      4.2 ms
+       1,000     0.01 s    2.5 MB      0.3 ms   12,000      6.9 s     0.05 s      9.4 ms
+      10,000     0.10 s   26.6 MB      3.6 ms  120,000     66.9 s     0.75 s    153.3 ms
+
+start, memory: load the history from its file (goal for 10,000: 1 s, 30 MB). page: merge 100 corrected sessions
+(goal: 20 ms). rows, write: import everything into an empty recorder, which looks for every row before it inserts
+it, in its own thread. again: compare when nothing differs. stall: for how long the event loop was kept from
+anything else at most, in both; beyond 10 ms that is Python's garbage collector.
 """
 
 import asyncio

@@ -7,7 +7,7 @@ from the first difference to the end, so that a crash, a correction or a deletio
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import batched, dropwhile
 import logging
 from math import isclose
@@ -40,7 +40,7 @@ from .const import DOMAIN, ERE, EURO
 from .devices import charger_ids
 from .history import SessionHistory
 from .hours import HourlyRow, Hours, Reading, hour_of, in_proportion, rows, spread
-from .sessions import ere_credits, estimated_ere
+from .sessions import LONGEST_OPEN, ere_credits, estimated_ere
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ _BATCH = 1000
 """Rows in one job of the recorder, which stores states between two of them."""
 _TOLERANCE = 1e-6
 """kWh, ERE credits or EUR; databases may round the last digit."""
-_LONGEST_OPEN = timedelta(days=1)
 """What `closed` allows too: a session that nobody saw end, and that has no successor, ended by then."""
 _EPOCH = dt_util.utc_from_timestamp(0)
 
@@ -219,7 +218,7 @@ class _Snapshot:
         """Return the moment at which a session without end had delivered what is known of it."""
         if readings := self.readings.get(session.id):
             return readings[-1][0]
-        return min(self.at, session.started_at + _LONGEST_OPEN)
+        return min(self.at, session.started_at + LONGEST_OPEN)
 
     def _settled(self, session: ChargingSession, hours: Hours) -> Hours:
         """Leave out the hour in which a session still runs."""
