@@ -28,14 +28,15 @@ async def _differences(stage: Stage, connection: Connection, books: Json) -> Asy
     wanted = stage.first_books["total_sessions"]
     if not wanted <= listed["sessions"] <= books["total_sessions"]:
         yield f"joulo.get_sessions answers {listed['sessions']} sessions of {wanted}."
-    sums = await _statistics(connection, books["chargers"])
-    for before, charger in zip(stage.first_books["chargers"], books["chargers"], strict=True):
-        lowest = before["total_kwh"] - _ROUNDING
-        if not lowest <= sums[charger["id"]] <= _highest(charger):
-            yield (
-                f"{charger['nickname']}: the energy statistic sums up to {sums[charger['id']]:.2f} kWh"
-                f" of {charger['total_kwh']}."
-            )
+    told = {
+        "statistic": await _statistics(connection, books["chargers"]),
+        "sensor": await _totals(connection, books["chargers"]),
+    }
+    for what, sums in told.items():
+        for before, charger in zip(stage.first_books["chargers"], books["chargers"], strict=True):
+            kwh = sums[charger["id"]]
+            if not before["total_kwh"] - _ROUNDING <= kwh <= _highest(charger):
+                yield f"{charger['nickname']}: the energy {what} says {kwh:.2f} kWh of {charger['total_kwh']}."
     for problem in await _energy_dashboard(connection, books["chargers"]):
         yield problem
 
@@ -66,6 +67,20 @@ async def _statistics(connection: Connection, chargers: list[Json]) -> dict[str,
     return {
         charger_id: rows[key][-1]["sum"] if key in rows else 0.0 for charger_id, key in ids.items()
     }
+
+
+async def _totals(connection: Connection, chargers: list[Json]) -> dict[str, float]:
+    """Return what the sensor of every charger's total energy shows, 0 where it is not known yet."""
+    entities = {
+        entity["unique_id"]: entity["entity_id"]
+        for entity in await connection.ask("config/entity_registry/list")
+    }
+    states = {state["entity_id"]: state["state"] for state in await connection.ask("get_states")}
+    totals = {
+        charger["id"]: states[entities[f"{charger['id']}_total_energy"]] for charger in chargers
+    }
+    unknown = {"unknown", "unavailable"}
+    return {key: 0.0 if state in unknown else float(state) for key, state in totals.items()}
 
 
 async def _energy_dashboard(connection: Connection, chargers: list[Json]) -> Iterator[str]:
