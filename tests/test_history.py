@@ -386,3 +386,14 @@ async def test_a_session_that_ran_and_that_joulo_never_lists_goes_after_two_read
     await advance(HOUR)
     assert start() == before
     assert cloud.refused() == []
+
+
+def test_a_session_ended_when_the_next_began_however_late_that_was_seen(
+    history: SessionHistory,
+) -> None:
+    history.observe(charger(session="s", kwh=9.9), START)
+    following = CurrentSession(id="next", started_at=START + timedelta(hours=2))
+    history.observe(
+        replace(charger(session="next"), current_session=following), START + timedelta(hours=7)
+    )
+    assert history.live["s"].ended_at == START + timedelta(hours=2)

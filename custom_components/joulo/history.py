@@ -144,7 +144,8 @@ class SessionHistory:
                 self.end_running(charger.id, now)
             return
         if self.running.get(charger.id) != current.id:
-            self.end_running(charger.id, now)
+            # However late that is seen: the one before had ended when this one began.
+            self.end_running(charger.id, min(now, current.started_at))
             self.running[charger.id] = current.id
         before = self.live.get(current.id)
         is_same = before is not None and before.started_at == current.started_at
