@@ -273,6 +273,16 @@ async def test_a_broken_session_at_the_end_of_a_page_hides_no_other(
         assert len(await read_all(SessionRange(client), freezer)) == 148
 
 
+async def test_a_page_of_broken_sessions_is_not_the_end(freezer: FrozenDateTimeFactory) -> None:
+    listed = rows(350)
+    for row in listed[100:200]:
+        row["charger_id"] = None
+    async with handled_by(Listing(listed, heeds="limit offset to")) as client:
+        walk = SessionRange(client)
+        assert len(await read_all(walk, freezer)) == 250
+    assert walk.seen == {row["id"] for row in listed}, "a broken session is there all the same"
+
+
 @pytest.mark.parametrize("heeds", ["limit", "limit offset"])
 async def test_a_server_that_ignores_the_range_is_not_asked_for_ever(
     freezer: FrozenDateTimeFactory, heeds: str

@@ -86,6 +86,8 @@ class JouloClient:
         async def send() -> tuple[Charger, ...]:
             rows = _rows(await self._get(Door.CHARGERS), "chargers")
             chargers = self._read_all(Charger, rows)
+            if rows and not chargers:
+                raise JouloResponseError("no charger can be read")
             for charger in chargers:
                 self._report_unlisted("status", charger.status)
                 self._report_unlisted("connection type", charger.connection_type)
@@ -120,16 +122,21 @@ class JouloClient:
         async def send() -> SessionPage:
             document = await self._get(door, query)
             rows = _rows(document, "sessions")
+            objects = [row for row in rows if isinstance(row, dict)]
+            ids = {session_id for row in objects if (session_id := read_text(row.get("id")))}
+            if rows and not ids:
+                raise JouloResponseError("no session can be read")
             starts = [
                 (moment, row["started_at"])
-                for row in rows
-                if isinstance(row, dict) and (moment := read_moment(row.get("started_at")))
+                for row in objects
+                if (moment := read_moment(row.get("started_at")))
             ]
             sessions = self._read_all(ChargingSession, rows)
             for session in sessions:
                 self._report_unlisted("session status", session.status)
             return SessionPage(
                 sessions=sessions,
+                ids=frozenset(ids),
                 oldest=min(starts)[1] if starts else None,
                 rows=len(rows),
                 full=len(rows) >= _page_size(document.get("limit")),
@@ -232,8 +239,6 @@ class JouloClient:
                 self._report(f"A {model.__name__} from Joulo is left out: {_reason(error)}")
             else:
                 items.setdefault(item.id, item)
-        if rows and not items:
-            raise JouloResponseError(f"no {model.__name__} can be read")
         return tuple(items.values())
 
     def _report_unlisted(self, what: str, value: object) -> None:

@@ -292,11 +292,12 @@ class ErePosition(Model):
 class SessionPage:
     """A page of `/sessions`, newest first.
 
-    `oldest` is the earliest `started_at` on it, exactly as received: where the next page begins.
+    `ids` are those of all that Joulo lists, also of a session that cannot be read. `oldest` is the earliest `started_at` on it, exactly as received: where the next page begins.
     `rows` counts what Joulo sent, readable or not; a `full` page may have more behind it.
     """
 
     sessions: tuple[ChargingSession, ...]
+    ids: frozenset[str]
     oldest: str | None
     rows: int
     full: bool

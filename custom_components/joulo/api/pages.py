@@ -26,7 +26,7 @@ class SessionRange:
         self._until = until
         self._offset = 0
         self.seen: set[str] = set()
-        """The ids of all sessions so far."""
+        """The ids of all sessions so far, readable or not."""
 
     @property
     def until(self) -> str | None:
@@ -39,13 +39,14 @@ class SessionRange:
             since=self._since, until=self._until, offset=self._offset
         )
         fresh = tuple(session for session in page.sessions if session.id not in self.seen)
-        self.seen.update(session.id for session in fresh)
+        has_news = not page.ids <= self.seen
+        self.seen |= page.ids
         if not page.full:
             self.complete = True
             self.broken_off = self._until is not None and not self._offset and not page.rows
-        elif fresh and page.oldest not in {None, self._until}:
+        elif has_news and page.oldest not in {None, self._until}:
             self._until, self._offset = page.oldest, 0
-        elif fresh or not self._offset:
+        elif has_news or not self._offset:
             # More sessions share this moment than fit on a page: step on inside it.
             self._offset += page.rows
         else:
