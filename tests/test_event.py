@@ -1,19 +1,30 @@
 """What is told of charging sessions, when, and that it is told once."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNKNOWN
 from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.storage import Store
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from tests.conftest import NOW, Advance
-from tests.simulator import GARAGE_ID, OPRIT_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.simulator import (
+    GARAGE_ID,
+    OPRIT_ID,
+    Fault,
+    SimulatedAccount,
+    SimulatedCloud,
+    SimulatedSession,
+)
 
+FILE = "joulo.01JOULO.history"
 ENTITY = "event.garage_charging_session"
 POLL = 61
 READ = 602
@@ -35,7 +46,7 @@ def told(hass: HomeAssistant) -> Told:
                 continue
             # A reload shows the last event again: that is no news.
             if (old is None or old.state != new.state) and not any(
-                new.state == before.state for before in news
+                (new.entity_id, new.state) == (before.entity_id, before.state) for before in news
             ):
                 news.append(new)
         return [(state.attributes["event_type"], dict(state.attributes)) for state in news]
@@ -259,10 +270,81 @@ async def test_what_is_told_was_remembered_before(
     def look(event: Event[EventStateChangedData]) -> None:
         new = event.data["new_state"]
         if new is not None and new.entity_id == ENTITY and new.state != STATE_UNKNOWN:
-            remembered.append(hass_storage["joulo.01JOULO.history"]["data"]["told"])
+            remembered.append(hass_storage[FILE]["data"]["told"])
 
     hass.bus.async_listen("state_changed", look)
     session = account.start_session(GARAGE_ID)
     await advance(POLL)
     assert len(told()) == 1
     assert remembered == [{session.id: [STARTED]}]
+
+
+async def test_what_is_remembered_is_told_although_the_entry_is_unloaded_meanwhile(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    to_disk = Store._async_write_data
+    unloading: list[asyncio.Task[bool]] = []
+
+    async def write_slowly(store: Store[Any], data: dict[str, Any]) -> None:
+        if store.key == FILE and "data" in data and data["data"]["told"] and not unloading:
+            unload = hass.config_entries.async_unload(joulo.entry_id)
+            unloading.append(hass.async_create_task(unload, eager_start=False))
+            for _ in range(1000):
+                await asyncio.sleep(0)
+        await to_disk(store, data)
+
+    account.start_session(GARAGE_ID)
+    account.start_session(OPRIT_ID)
+    with patch.object(Store, "_async_write_data", write_slowly):
+        await advance(POLL)
+    assert await unloading[0]
+    await hass.config_entries.async_setup(joulo.entry_id)
+    await advance(POLL)
+    assert [kind for kind, _ in told()] == [STARTED, STARTED]
+
+
+async def test_a_session_that_runs_is_not_told_as_completed_when_a_later_one_is_listed(
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID)
+    await advance(POLL)
+    later = account.clock() + timedelta(minutes=1)
+    account.record_session(
+        SimulatedSession(charger_id=GARAGE_ID, started_at=later, ends_at=later, power_kw=0)
+    )
+    for _ in range(4):
+        await advance(READ)
+    running, *rest = told()
+    assert running[0] == STARTED
+    assert running[1]["session_id"] not in {session["session_id"] for _, session in rest}
+
+
+async def test_an_end_that_joulo_tells_days_later_is_late(
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    account.start_session(GARAGE_ID)
+    await advance(POLL)
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    cloud.fail("/chargers", Fault.SERVER_ERROR)
+    await advance(READ)
+    account.end_session(GARAGE_ID)
+    for _ in range(3):
+        await advance(86_400)
+    cloud.recover()
+    for _ in range(3):
+        await advance(READ)
+    assert [(kind, session["late"]) for kind, session in told()] == [
+        (STARTED, False),
+        (COMPLETED, True),
+    ]

@@ -62,6 +62,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
 
 async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
     """Unload an account; what it knows of its sessions is written."""
+    await entry.runtime_data.announcer.async_stop()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.chargers.history.async_close()

@@ -25,6 +25,8 @@ EVENT_KEY = "charging_session"
 
 _PATIENCE = timedelta(minutes=15)
 """How long an end waits for Joulo's final figures."""
+_STALE = timedelta(days=1)
+"""What happened so long ago comes late, even if Home Assistant was up: Joulo did not tell before."""
 
 
 class Announcement(StrEnum):
@@ -58,6 +60,13 @@ class SessionAnnouncer:
         self._history = history
         self._listeners: dict[str, Tell] = {}
         self._lock = asyncio.Lock()
+        self._stopped = False
+
+    async def async_stop(self) -> None:
+        """Tell nothing more: what has been remembered as told is told by now."""
+        self._stopped = True
+        async with self._lock:
+            pass
 
     @callback
     def async_listen(self, charger_id: str, tell: Tell) -> CALLBACK_TYPE:
@@ -99,6 +108,8 @@ class SessionAnnouncer:
     async def _async_announce(self) -> None:
         async with self._lock:
             for due in sorted(self._due(dt_util.utcnow()), key=_order):
+                if self._stopped:
+                    return
                 told = self._history.told.get(due.session.id, ())
                 self._history.told[due.session.id] = (*told, due.announcement)
                 await self._history.async_save()
@@ -106,7 +117,7 @@ class SessionAnnouncer:
                     tell(due.announcement, self._attributes(due))
 
     def _due(self, now: datetime) -> Iterator[_Due]:
-        for charger_id in self._history.charger_ids():
+        for charger_id in tuple(self._history.charger_ids):
             if charger_id not in self._listeners and not self._is_muted(charger_id):
                 # Its entity is still to come.
                 continue
@@ -139,7 +150,9 @@ class SessionAnnouncer:
 
     def _attributes(self, due: _Due) -> dict[str, Any]:
         value = self._history.values.get(due.session.id)
-        return figures(due.session, value) | {"late": due.at < self._history.watching_since}
+        was_away = due.at < self._history.watching_since
+        late = was_away or dt_util.utcnow() - due.at >= _STALE
+        return figures(due.session, value) | {"late": late}
 
 
 def _order(due: _Due) -> tuple[datetime, bool]:
