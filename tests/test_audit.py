@@ -200,6 +200,24 @@ async def test_a_read_that_brings_nothing_is_told_and_not_repeated_for_a_week(
     assert cloud.refused() == []
 
 
+async def test_a_restart_does_not_make_the_week_shorter(
+    hass: HomeAssistant,
+    account: AccountWithOtherTotals,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    account.unlisted.append(session_of(GARAGE_ID, 100.5))
+    await pass_hours(advance, 28)
+    assert len(notices(hass)) == 1
+    cloud.forget_requests()
+    for _ in range(3):
+        await hass.config_entries.async_reload(joulo.entry_id)
+        await pass_hours(advance, 24)
+    assert full_reads(cloud) == 0
+    assert len(notices(hass)) == 1
+
+
 async def test_the_notice_goes_within_a_day_once_the_figures_agree(
     hass: HomeAssistant,
     account: AccountWithOtherTotals,

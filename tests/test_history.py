@@ -135,6 +135,15 @@ def test_a_session_is_valued_once(history: SessionHistory) -> None:
     assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
 
 
+def test_a_session_that_gets_its_energy_later_is_valued_then(history: SessionHistory) -> None:
+    history.merge([replace(completed(kwh=0), ere_credits=None)])
+    history.appraise([charger()], TERMS)
+    assert history.values == {"s": 0}
+    history.merge([completed()])
+    history.appraise([charger()], TERMS)
+    assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
+
+
 def test_a_running_session_has_no_value_yet(history: SessionHistory) -> None:
     history.merge([replace(completed(), ended_at=None)])
     history.appraise([charger()], TERMS)
@@ -203,6 +212,37 @@ async def test_a_session_without_an_end_is_kept_across_a_restart(
     again = SessionHistory(hass, "entry")
     await again.async_load()
     assert again.of_charger("c") == history.of_charger("c")
+
+
+def test_the_session_that_runs_is_not_ended_by_a_later_one(history: SessionHistory) -> None:
+    history.observe(charger(session="s", kwh=1), NOW)
+    history.merge([replace(completed("later"), started_at=NOW)])
+    running, later = history.of_charger("c")
+    assert (running.id, running.ended_at) == ("s", None)
+    assert history.completed("c") == (later,)
+
+
+def test_energy_that_the_last_answer_left_out_is_known_from_one_before(
+    history: SessionHistory,
+) -> None:
+    history.observe(charger(session="s", kwh=9), NOW)
+    history.observe(charger(session="s"), NOW)
+    history.conclude(NOW, full=True)
+    assert history.totals("c").kwh == 9
+    history.observe(charger(), NOW)
+    assert history.totals("c").kwh == 9
+
+
+def test_energy_that_joulo_withholds_in_the_end_is_unknown_everywhere(
+    history: SessionHistory,
+) -> None:
+    history.observe(charger(session="s", kwh=9), NOW)
+    history.observe(charger(), NOW)
+    history.merge([replace(completed(), kwh=None, ere_credits=None)])
+    history.conclude(NOW, full=True)
+    (session,) = history.of_charger("c")
+    assert session.kwh is None
+    assert history.totals("c").kwh == 0
 
 
 # What a read of a span of time concludes

@@ -351,17 +351,10 @@ async def test_an_hour_that_lost_its_energy_carries_the_sum(
     ]
 
 
+@pytest.mark.usefixtures("writer")
 async def test_a_charger_that_lost_its_only_session_holds_nothing(
-    hass: HomeAssistant,
-    owner: MockConfigEntry,
-    writer: StatisticsWriter,
-    history: SessionHistory,
-    advance: Advance,
-    recorded: Recorded,
+    history: SessionHistory, advance: Advance, recorded: Recorded
 ) -> None:
-    dr.async_get(hass).async_get_or_create(
-        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}, name="Garage"
-    )
     history.merge([session("gone", -3, 1)])
     await advance(QUIET)
     for minutes in (0, 11):
@@ -632,6 +625,36 @@ async def test_the_statistics_outlive_charger_and_entry(
     await hass.config_entries.async_remove(joulo.entry_id)
     await advance(HOUR)
     assert await recorded(statistic) == complete
+
+
+async def test_of_two_accounts_only_the_one_that_lists_a_charger_writes_it(
+    hass: HomeAssistant,
+    owner: MockConfigEntry,
+    writer: StatisticsWriter,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
+    handed_over: list[str],
+) -> None:
+    new_owner = MockConfigEntry(domain=DOMAIN, entry_id="new")
+    new_owner.add_to_hass(hass)
+    devices = dr.async_get(hass)
+    device = devices.async_get_or_create(
+        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}
+    )
+    history.merge([session()])
+    await advance(QUIET)
+    devices.async_get_or_create(config_entry_id=new_owner.entry_id, identifiers={(DOMAIN, CHARGER)})
+    history.merge([session("while both list it", -2, 1)])
+    await advance(QUIET)
+    assert sum_of(await recorded(ENERGY)) == 20
+    devices.async_remove_device(device.id)
+    handed_over.clear()
+    for minutes in (0, 11):
+        now = NOW + timedelta(minutes=minutes)
+        history.settle({"of another charger"}, None, now, now)
+    await advance(QUIET)
+    assert handed_over == [], "from now on it is the new owner's"
 
 
 @pytest.mark.usefixtures("writer")

@@ -34,7 +34,6 @@ class Audit:
         self._history = history
         self._reader = reader
         self._next_at: datetime | None = None
-        self._read_again_at: datetime | None = None
         self._asked_at: datetime | None = None
 
     @callback
@@ -49,13 +48,14 @@ class Audit:
         self._next_at = now + _DAILY
         kwh = difference(energy, self._completed(), chargers)
         if kwh is None:
-            self._asked_at = self._read_again_at = None
+            self._asked_at = None
+            history.allow_reread(after=None)
             async_clear_disagreement(self._hass, self._entry)
         elif was_read_again:
             self._asked_at = None
-            self._read_again_at = now + _AFTER_A_FRUITLESS_READ
+            history.allow_reread(after=now + _AFTER_A_FRUITLESS_READ)
             async_raise_disagreement(self._hass, self._entry, kwh)
-        elif self._read_again_at is not None and now < self._read_again_at:
+        elif history.reread_after is not None and now < history.reread_after:
             async_raise_disagreement(self._hass, self._entry, kwh)
         else:
             self._asked_at = now

@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from math import fsum
-from typing import Any, TypedDict
+from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
 from .api import Charger, ChargingSession, Me
+from .api.models import read_model
+from .archive import Archive, Resume
 from .const import DOMAIN
 from .hours import Reading, hour_of
 from .sessions import closed, ere_credits, estimated_ere, session_value
@@ -20,21 +22,6 @@ _SAVE_DELAY = 30
 _CONFIRM_REMOVAL = timedelta(minutes=10)
 _RELOAD = timedelta(seconds=10)
 """A reload takes less, a restart of Home Assistant more."""
-
-
-class _Stored(TypedDict):
-    """What the file holds: all sessions, and of those that were watched what was seen."""
-
-    installed_at: str | None
-    watched: tuple[str, str]
-    last_read: str | None
-    last_full_read: str | None
-    resume: tuple[str, str] | None
-    sessions: list[dict[str, Any]]
-    live: list[dict[str, Any]]
-    readings: dict[str, list[tuple[float, float]]]
-    values: dict[str, float]
-    told: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +52,8 @@ class SessionHistory:
         """What `/chargers` showed and `/sessions` does not list as completed yet."""
         self.running: dict[str, str] = {}
         """The id of the session that runs, by charger."""
+        self.charger_ids: set[str] = set()
+        """Of all chargers that ever had a session, also of those that went."""
         self.readings: dict[str, tuple[Reading, ...]] = {}
         """By session id: the last reading of every hour in which it was watched."""
         self.values: dict[str, float] = {}
@@ -79,8 +68,10 @@ class SessionHistory:
         """When the last read of `/sessions` began that reached its far end."""
         self.last_full_read: datetime | None = None
         """When the last read of all sessions began that reached the oldest one."""
-        self.resume: tuple[str, str] | None = None
-        """Of a full read that is under way: when it began, and where its next page begins."""
+        self.resume: Resume | None = None
+        """Of a full read that is under way."""
+        self.reread_after: datetime | None = None
+        """Until when no difference from Joulo's totals has everything read again."""
         self.revision = 0
         """Grows whenever `/sessions` brings something new."""
         self._missing: dict[str, datetime] = {}
@@ -88,7 +79,7 @@ class SessionHistory:
         self._listeners: list[CALLBACK_TYPE] = []
         self._closed = False
         self._writes_soon = False
-        self._store = Store[_Stored](
+        self._store = Store[dict[str, Any]](
             hass,
             _VERSION,
             f"{DOMAIN}.{entry_id}.history",
@@ -98,23 +89,27 @@ class SessionHistory:
 
     async def async_load(self) -> None:
         """Take up what the last run of Home Assistant knew."""
-        if (stored := await self._store.async_load()) is None:
+        archive = read_model(Archive)(await self._store.async_load())
+        if archive is None:
             return
-        self.installed_at = _moment(stored["installed_at"])
-        since, until = map(datetime.fromisoformat, stored["watched"])
-        if self.watching_since - until < _RELOAD:
-            self.watching_since = since
-        self.last_read = _moment(stored["last_read"])
-        self.last_full_read = _moment(stored["last_full_read"])
-        self.resume = stored["resume"]
-        self.sessions = _by_id(stored["sessions"])
-        self.live = _by_id(stored["live"])
-        self.readings = {
-            session_id: tuple((datetime.fromtimestamp(at, UTC), kwh) for at, kwh in readings)
-            for session_id, readings in stored["readings"].items()
-        }
-        self.values = stored["values"]
-        self.told = stored["told"]
+        self.installed_at = archive.installed_at
+        if (
+            archive.watched_since is not None
+            and archive.watched_until is not None
+            and self.watching_since - archive.watched_until < _RELOAD
+        ):
+            self.watching_since = archive.watched_since
+        self.last_read = archive.last_read
+        self.last_full_read = archive.last_full_read
+        self.reread_after = archive.reread_after
+        self.resume = archive.resume
+        known = archive.sessions + archive.live
+        self.charger_ids = {*archive.charger_ids, *(session.charger_id for session in known)}
+        self.sessions = {session.id: session for session in archive.sessions}
+        self.live = {session.id: session for session in archive.live}
+        self.readings = archive.readings
+        self.values = archive.values
+        self.told = archive.told
 
     async def async_save(self) -> None:
         """Write everything now."""
@@ -175,8 +170,7 @@ class SessionHistory:
         news = False
         for session in sessions:
             known = self._with_known_tag(session)
-            news |= self.sessions.get(session.id) != known
-            self.sessions[session.id] = known
+            news |= self._keep(known)
             if known.ended_at is not None and session.id not in self.running.values():
                 self.live.pop(session.id, None)
         if news:
@@ -223,6 +217,12 @@ class SessionHistory:
             self._notify()
         self.changed()
 
+    def allow_reread(self, *, after: datetime | None) -> None:
+        """Remember until when a difference from Joulo's totals is put up with."""
+        if self.reread_after != after:
+            self.reread_after = after
+            self.changed()
+
     def appraise(self, chargers: Iterable[Charger], me: Me | None) -> None:
         """Value every completed session that has no value yet: a later price does not change it."""
         certified = {charger.id: charger.mid_certified for charger in chargers}
@@ -246,13 +246,19 @@ class SessionHistory:
         if charger_id not in self._of_charger:
             known = self.sessions | self._unconfirmed()
             self._of_charger[charger_id] = closed(
-                session for session in known.values() if session.charger_id == charger_id
+                (session for session in known.values() if session.charger_id == charger_id),
+                running=self.running.get(charger_id),
             )
         return self._of_charger[charger_id]
 
-    def charger_ids(self) -> set[str]:
-        """Return the ids of all chargers that have sessions, also of those that went."""
-        return {session.charger_id for session in (self.sessions | self.live).values()}
+    def completed(self, charger_id: str) -> tuple[ChargingSession, ...]:
+        """Return those of a charger's sessions that Joulo lists as ended, or that had a successor."""
+        unconfirmed = self._unconfirmed()
+        return tuple(
+            session
+            for session in self.of_charger(charger_id)
+            if session.ended_at is not None and session.id not in unconfirmed
+        )
 
     def newest(self, charger_id: str) -> ChargingSession | None:
         """Return the session that runs on a charger, else the last one that did."""
@@ -262,13 +268,7 @@ class SessionHistory:
 
     def last_completed(self, charger_id: str) -> ChargingSession | None:
         """Return the newest session of a charger that Joulo lists as ended."""
-        unconfirmed = self._unconfirmed()
-        completed = (
-            session
-            for session in self.of_charger(charger_id)
-            if session.ended_at is not None and session.id not in unconfirmed
-        )
-        return max(completed, key=_start, default=None)
+        return max(self.completed(charger_id), key=_start, default=None)
 
     def totals(self, charger_id: str) -> Totals:
         """Return what a charger has delivered and earned in all; unknown until all has been read."""
@@ -291,17 +291,39 @@ class SessionHistory:
         session = self.sessions.get(session_id)
         return session is not None and session.ended_at is not None
 
+    def _keep(self, session: ChargingSession) -> bool:
+        """Keep what `/sessions` lists; return whether that is news."""
+        before = self.sessions.get(session.id)
+        if before == session:
+            return False
+        self.sessions[session.id] = session
+        self.charger_ids.add(session.charger_id)
+        if before is not None and ere_credits(session) and not ere_credits(before):
+            # It was worth nothing for want of energy.
+            self.values.pop(session.id, None)
+        return True
+
     def _unconfirmed(self) -> dict[str, ChargingSession]:
+        """Return what chargers showed of sessions whose end Joulo does not list, as far as it was seen."""
         return {
-            session_id: session
+            session_id: self._with_last_reading(session)
             for session_id, session in self.live.items()
             if not self.is_confirmed(session_id)
         }
+
+    def _with_last_reading(self, session: ChargingSession) -> ChargingSession:
+        """Fill in the energy that the last answer left out, and one before it did not."""
+        readings = self.readings.get(session.id)
+        if session.kwh is not None or not readings:
+            return session
+        kwh = readings[-1][1]
+        return replace(session, kwh=kwh, ere_credits=estimated_ere(kwh, session.started_at))
 
     def _show(self, session: ChargingSession) -> None:
         """Keep what a charger showed; write only what a restart would miss."""
         before = self.live.get(session.id)
         self.live[session.id] = session
+        self.charger_ids.add(session.charger_id)
         self._of_charger.pop(session.charger_id, None)
         if before is None or before.id_tag != session.id_tag:
             self.changed()
@@ -345,38 +367,25 @@ class SessionHistory:
             self._writes_soon = True
             self._store.async_delay_save(self._to_store, _SAVE_DELAY)
 
-    def _to_store(self) -> _Stored:
-        # Runs in a thread: `list` and `dict` copy in one step, and what they hold never changes.
+    def _to_store(self) -> dict[str, Any]:
+        # Runs in a thread: `tuple` and `dict` copy in one step, and what they hold never changes.
         self._writes_soon = False
-        return {
-            "installed_at": _text(self.installed_at),
-            "watched": (self.watching_since.isoformat(), dt_util.utcnow().isoformat()),
-            "last_read": _text(self.last_read),
-            "last_full_read": _text(self.last_full_read),
-            "resume": self.resume,
-            "sessions": [session.to_dict() for session in list(self.sessions.values())],
-            "live": [session.to_dict() for session in list(self.live.values())],
-            "readings": {
-                session_id: [(at.timestamp(), kwh) for at, kwh in readings]
-                for session_id, readings in dict(self.readings).items()
-            },
-            "values": dict(self.values),
-            "told": dict(self.told),
-        }
-
-
-def _by_id(stored: list[dict[str, Any]]) -> dict[str, ChargingSession]:
-    sessions = map(ChargingSession.from_dict, stored)
-    return {session.id: session for session in sessions}
+        return Archive(
+            installed_at=self.installed_at,
+            watched_since=self.watching_since,
+            watched_until=dt_util.utcnow(),
+            last_read=self.last_read,
+            last_full_read=self.last_full_read,
+            reread_after=self.reread_after,
+            resume=self.resume,
+            charger_ids=tuple(sorted(self.charger_ids)),
+            sessions=tuple(self.sessions.values()),
+            live=tuple(self.live.values()),
+            readings=dict(self.readings),
+            values=dict(self.values),
+            told=dict(self.told),
+        ).to_dict()
 
 
 def _start(session: ChargingSession) -> datetime:
     return session.started_at
-
-
-def _moment(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
-
-
-def _text(moment: datetime | None) -> str | None:
-    return moment.isoformat() if moment else None

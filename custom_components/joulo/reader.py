@@ -10,6 +10,7 @@ from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .api import Door, JouloClient, JouloError, JouloRateLimitError, SessionRange
+from .archive import Resume
 from .history import SessionHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -94,14 +95,14 @@ class SessionReader:
         last = self._history.last_full_read
         return self._full_read_wanted or last is None or now - last >= _FULL_READ_EVERY
 
-    def _take_up(self, resume: tuple[str, str]) -> None:
+    def _take_up(self, resume: Resume) -> None:
         """Go on with a full read where an earlier run of Home Assistant left it."""
         if self._interrupted is not None:
             self._go_on(self._interrupted)
             return
-        begun, until = (datetime.fromisoformat(text) for text in resume)
-        pages = SessionRange(self._client, until=resume[1])
-        self._go_on(_Walk(pages, begun, None, until, full=True))
+        begun, until = resume
+        pages = SessionRange(self._client, until=until)
+        self._go_on(_Walk(pages, begun, None, until.moment, full=True))
 
     def _follow(self, walk: _Walk) -> None:
         """Conclude a walk that has come to its end, or read its next page when the gate opens."""
@@ -109,7 +110,7 @@ class SessionReader:
             self._conclude(walk)
             return
         if walk.full and walk.pages.until is not None:
-            self._history.resume = (walk.begun.isoformat(), walk.pages.until)
+            self._history.resume = (walk.begun, walk.pages.until)
             self._history.changed()
         self._go_on(walk)
 

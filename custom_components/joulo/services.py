@@ -1,6 +1,5 @@
 """Actions: what charging sessions came to, and how a new charger is registered."""
 
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -19,12 +18,10 @@ from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.util import dt as dt_util
 import probatio
 
-from .api import ChargingSession
 from .cloud import async_order
 from .const import DOMAIN
 from .coordinator import JouloConfigEntry
 from .devices import charger_ids
-from .history import SessionHistory
 from .statement import Row, as_csv, row, totals
 from .wording import async_wording
 
@@ -118,8 +115,8 @@ def _rows(call: ServiceCall) -> list[Row]:
     names = _charger_names(call.hass, entry)
     sessions = (
         session
-        for charger_id in chargers or history.charger_ids()
-        for session in _completed(history, charger_id)
+        for charger_id in chargers or history.charger_ids
+        for session in history.completed(charger_id)
         if (start is None or start <= session.started_at)
         and (end is None or session.started_at < end)
         and (tag is None or session.id_tag == tag)
@@ -169,14 +166,6 @@ def _moment(when: date, *, following: bool = False) -> datetime:
         return when if when.tzinfo else when.replace(tzinfo=dt_util.get_default_time_zone())
     # The calendar ends with 9999-12-31, which some write for "forever".
     return dt_util.start_of_local_day(min(when, date.max - _DAY) + _DAY if following else when)
-
-
-def _completed(history: SessionHistory, charger_id: str) -> Iterator[ChargingSession]:
-    """Yield the sessions of a charger that ended, without what Joulo has not listed with its end yet."""
-    for session in history.of_charger(charger_id):
-        is_settled = session.id not in history.live or history.is_confirmed(session.id)
-        if session.ended_at is not None and is_settled:
-            yield session
 
 
 def _charger_names(hass: HomeAssistant, entry: JouloConfigEntry) -> dict[str, str | None]:

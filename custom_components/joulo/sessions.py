@@ -27,14 +27,20 @@ LONGEST_OPEN = timedelta(days=1)
 _HOUR = timedelta(hours=1)
 
 
-def closed(sessions: Iterable[ChargingSession]) -> tuple[ChargingSession, ...]:
+def closed(
+    sessions: Iterable[ChargingSession], *, running: str | None = None
+) -> tuple[ChargingSession, ...]:
     """Return a charger's sessions, oldest first, without ends that were left open.
 
-    A session without an end that has a successor ended when that began, after a day at most.
+    A session without an end that has a successor ended when that began, after a day at most; unless
+    its charger says that it is the one that runs.
     """
     ordered = sorted(sessions, key=lambda session: (session.started_at, session.id))
     return (
-        *(_closed_by(session, following) for session, following in pairwise(ordered)),
+        *(
+            session if session.id == running else _closed_by(session, following)
+            for session, following in pairwise(ordered)
+        ),
         *ordered[-1:],
     )
 

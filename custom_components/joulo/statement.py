@@ -10,6 +10,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from io import StringIO
 from math import fsum
+import re
 from typing import Any
 
 from homeassistant.util import dt as dt_util
@@ -44,7 +45,8 @@ _COLUMNS = (
 )
 _MOMENTS = ("started_at", "ended_at")
 
-_RUN_BY_SPREADSHEETS = ("=", "+", "-", "@")
+_RUN_BY_SPREADSHEETS = re.compile(r"((?:^|[,;|\t\r\n])\s*)(?=[=+@-])")
+"""Where a formula begins: also behind a separator that is not ours, but may be the spreadsheet's."""
 
 
 def row(
@@ -111,4 +113,4 @@ def _cell(column: str, value: Any, wording: Wording) -> str:
 
 def _defused(text: str) -> str:
     """Return a text that no spreadsheet takes for a formula (OWASP, CSV injection)."""
-    return f"'{text}" if text[:1].isspace() or text.startswith(_RUN_BY_SPREADSHEETS) else text
+    return _RUN_BY_SPREADSHEETS.sub(r"\1'", text)

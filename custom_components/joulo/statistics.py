@@ -40,7 +40,7 @@ from .const import DOMAIN, ERE, EURO
 from .devices import charger_ids
 from .history import SessionHistory
 from .hours import HourlyRow, Hours, Reading, hour_of, in_proportion, rows, spread
-from .sessions import LONGEST_OPEN, ere_credits, estimated_ere
+from .sessions import LONGEST_OPEN, ere_credits
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -50,7 +50,6 @@ _BATCH = 1000
 """Rows in one job of the recorder, which stores states between two of them."""
 _TOLERANCE = 1e-6
 """kWh, ERE credits or EUR; databases may round the last digit."""
-"""What `closed` allows too: a session that nobody saw end, and that has no successor, ended by then."""
 _EPOCH = dt_util.utc_from_timestamp(0)
 
 
@@ -125,12 +124,22 @@ class StatisticsWriter:
     async def async_write(self) -> None:
         """Write what the recorder lacks."""
         try:
-            # A charger whose last session was removed has statistics too.
-            known = self._history.charger_ids() | charger_ids(self._devices, self._entry)
-            for charger_id in sorted(known):
+            for charger_id in self._own_chargers():
                 await self._async_write_charger(charger_id)
         except SQLAlchemyError as error:
             _LOGGER.warning("The statistics are written later: %s", error)
+
+    def _own_chargers(self) -> list[str]:
+        """Return the chargers that this account writes: of several that know one, the first that lists it."""
+        listed: dict[str, ConfigEntry] = {}
+        for entry in self._hass.config_entries.async_entries(DOMAIN, include_disabled=False):
+            for charger_id in charger_ids(self._devices, entry):
+                listed.setdefault(charger_id, entry)
+        return [
+            charger_id
+            for charger_id in sorted(self._history.charger_ids)
+            if listed.get(charger_id, self._entry) is self._entry
+        ]
 
     async def _async_write_charger(self, charger_id: str) -> None:
         await self._async_catch_up()
@@ -203,10 +212,6 @@ class _Snapshot:
         """Return a session's energy, ERE credits and value by hour."""
         start, kwh, ere = session.started_at, session.kwh, ere_credits(session)
         readings = self.readings.get(session.id, ())
-        if kwh is None and readings:
-            # The last answer left the energy out, not so one before it.
-            kwh = readings[-1][1]
-            ere = estimated_ere(kwh, start)
         energy = spread(start, session.ended_at or self._known_until(session), kwh or 0.0, readings)
         return (
             self._settled(session, energy),

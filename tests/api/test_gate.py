@@ -8,6 +8,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
+    Boundary,
     Door,
     Gate,
     JouloAuthError,
@@ -36,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 type Ask = Callable[[JouloClient], Awaitable[object]]
 
 DAY = 86_400
-UNTIL = "2026-06-01T00:00:00Z"
+UNTIL = Boundary(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z")
 
 
 def past(client: JouloClient) -> Awaitable[SessionPage]:

@@ -9,6 +9,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
+    Boundary,
     JouloClient,
     JouloResponseError,
     JouloServerError,
@@ -153,7 +154,7 @@ async def test_a_range_of_one_crowded_moment_is_read_to_its_end(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     crowd = {record(account, NIGHT).id for _ in range(200)}
-    walk = SessionRange(client, since=NIGHT, until="2026-03-01T22:00:00Z")
+    walk = SessionRange(client, since=NIGHT, until=Boundary(NIGHT, "2026-03-01T22:00:00Z"))
     ids = await read_all(walk, freezer)
     assert len(ids) == 200
     assert set(ids) == crowd

@@ -18,6 +18,7 @@ from .errors import (
 )
 from .gate import Door, Gate
 from .models import (
+    Boundary,
     Charger,
     ChargerStatus,
     ChargingSession,
@@ -38,6 +39,7 @@ from .pages import SessionRange
 
 __all__ = [
     "API_URL",
+    "Boundary",
     "Charger",
     "ChargerStatus",
     "ChargingSession",

@@ -38,6 +38,7 @@ from .errors import (
 )
 from .gate import Door, Gate
 from .models import (
+    Boundary,
     Charger,
     ChargingSession,
     Energy,
@@ -99,13 +100,13 @@ class JouloClient:
         self,
         *,
         since: datetime | None = None,
-        until: str | None = None,
+        until: Boundary | None = None,
         offset: int = 0,
         charger_id: str | None = None,
     ) -> SessionPage:
         """Return a page of at most 100 charging sessions, newest first (Joulo developer docs, Sessions).
 
-        Both ends include the sessions that start just then; `until` is a moment as Joulo wrote it.
+        Both ends include the sessions that start just then.
         """
         query = {"limit": str(LARGEST_PAGE)}
         if offset:
@@ -115,7 +116,7 @@ class JouloClient:
         if since is not None:
             query["from"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
         if until is not None:
-            query["to"] = until
+            query["to"] = until.text
         # What is new may be asked for every ten minutes; what is older does not change that fast.
         door = Door.SESSIONS if until is None else Door.HISTORY
 
@@ -127,7 +128,7 @@ class JouloClient:
             if rows and not ids:
                 raise JouloResponseError("no session can be read")
             starts = [
-                (moment, row["started_at"])
+                Boundary(moment, row["started_at"])
                 for row in objects
                 if (moment := read_moment(row.get("started_at")))
             ]
@@ -137,7 +138,7 @@ class JouloClient:
             return SessionPage(
                 sessions=sessions,
                 ids=frozenset(ids),
-                oldest=min(starts)[1] if starts else None,
+                oldest=min(starts, default=None),
                 rows=len(rows),
                 full=len(rows) >= _page_size(document.get("limit")),
             )

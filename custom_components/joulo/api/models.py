@@ -8,13 +8,14 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Any, ClassVar, override
+from typing import Any, ClassVar, NamedTuple, override
 
 from mashumaro import DataClassDictMixin, field_options
 from mashumaro.config import BaseConfig
 
 from .reading import (
     Unlisted,
+    read_amount,
     read_count,
     read_flag,
     read_moment,
@@ -125,6 +126,10 @@ _TAG: Any = field(default=None, metadata=field_options(deserialize=read_text_or_
 """Some cards have nothing but digits."""
 
 
+def _amount() -> Any:
+    return field(default=None, metadata=field_options(deserialize=read_amount))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentSession(Model):
     """The charging session that runs on a charger; `kwh_so_far` in kWh."""
@@ -133,7 +138,7 @@ class CurrentSession(Model):
 
     id: str
     started_at: datetime
-    kwh_so_far: float | None = None
+    kwh_so_far: float | None = _amount()
     id_tag: str | None = _TAG
 
 
@@ -194,8 +199,8 @@ class ChargingSession(Model):
     charger_nickname: str | None = None
     started_at: datetime
     ended_at: datetime | None = None
-    kwh: float | None = None
-    ere_credits: float | None = None
+    kwh: float | None = _amount()
+    ere_credits: float | None = _amount()
     status: SessionStatus | Unlisted | None = field(
         default=None, metadata=field_options(deserialize=read_word(SessionStatus))
     )
@@ -288,16 +293,24 @@ class ErePosition(Model):
     total_expected_eur: float | None = None
 
 
+class Boundary(NamedTuple):
+    """A moment, and how Joulo wrote it: asked for in the same words, it means the same session."""
+
+    moment: datetime
+    text: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPage:
     """A page of `/sessions`, newest first.
 
-    `ids` are those of all that Joulo lists, also of a session that cannot be read. `oldest` is the earliest `started_at` on it, exactly as received: where the next page begins.
-    `rows` counts what Joulo sent, readable or not; a `full` page may have more behind it.
+    `ids` are those of all that Joulo lists, also of a session that cannot be read. `oldest` is the
+    earliest `started_at`: where the next page begins. `rows` counts what Joulo sent, readable or not;
+    a `full` page may have more behind it.
     """
 
     sessions: tuple[ChargingSession, ...]
     ids: frozenset[str]
-    oldest: str | None
+    oldest: Boundary | None
     rows: int
     full: bool

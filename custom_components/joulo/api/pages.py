@@ -4,7 +4,7 @@ from datetime import datetime
 
 from .client import JouloClient
 from .errors import JouloResponseError
-from .models import ChargingSession
+from .models import Boundary, ChargingSession
 
 
 class SessionRange:
@@ -15,9 +15,9 @@ class SessionRange:
     """
 
     def __init__(
-        self, client: JouloClient, *, since: datetime | None = None, until: str | None = None
+        self, client: JouloClient, *, since: datetime | None = None, until: Boundary | None = None
     ) -> None:
-        """Begin at the newest session, or at `until` as Joulo wrote it; end at `since`, included."""
+        """Begin at the newest session, or at `until`; end at `since`, included."""
         self.complete = False
         self.broken_off = False
         """Whether a page was empty that begins with a session known to be there: a hiccup, or it has just gone."""
@@ -29,7 +29,7 @@ class SessionRange:
         """The ids of all sessions so far, readable or not."""
 
     @property
-    def until(self) -> str | None:
+    def until(self) -> Boundary | None:
         """Where the next page begins: with it a walk can be taken up again."""
         return self._until
 

@@ -45,6 +45,12 @@ def read_number(value: object) -> float | None:
     return number if abs(number) <= _LARGEST else None
 
 
+def read_amount(value: object) -> float | None:
+    """Return a number that is not negative: nothing charges less than nothing."""
+    number = read_number(value)
+    return number if number is not None and number >= 0 else None
+
+
 def read_count(value: object) -> int | None:
     """Return a whole number."""
     number = read_number(value)

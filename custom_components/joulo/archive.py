@@ -1,0 +1,98 @@
+"""What is written down of the history. What an older version wrote, or is damaged, costs only itself."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from mashumaro import field_options
+
+from .api import Boundary, ChargingSession
+from .api.models import Model, read_models
+from .api.reading import read_moment, read_number, read_text
+from .hours import Reading
+
+
+def _items(value: object) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _listed(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _read_texts(value: object) -> tuple[str, ...]:
+    return tuple(text for item in _listed(value) if (text := read_text(item)) is not None)
+
+
+type Resume = tuple[datetime, Boundary]
+"""When a read of all sessions began, and where its next page begins."""
+
+
+def _read_resume(value: object) -> Resume | None:
+    match value:
+        case [begun, str(text)] if (at := read_moment(begun)) and (moment := read_moment(text)):
+            return at, Boundary(moment, text)
+    return None
+
+
+def _write_resume(resume: Resume | None) -> tuple[str, str] | None:
+    return resume and (resume[0].isoformat(), resume[1].text)
+
+
+def _read_reading(value: object) -> Reading | None:
+    match value:
+        case [at, kwh] if (moment := read_moment(at)) and (number := read_number(kwh)) is not None:
+            return moment, number
+    return None
+
+
+def _read_readings(value: object) -> dict[str, tuple[Reading, ...]]:
+    return {
+        session_id: tuple(reading for item in _listed(items) if (reading := _read_reading(item)))
+        for session_id, items in _items(value)
+    }
+
+
+def _read_values(value: object) -> dict[str, float]:
+    return {
+        session_id: number
+        for session_id, item in _items(value)
+        if (number := read_number(item)) is not None
+    }
+
+
+def _read_told(value: object) -> dict[str, tuple[str, ...]]:
+    return {session_id: _read_texts(items) for session_id, items in _items(value)}
+
+
+def _sessions() -> Any:
+    read = read_models(ChargingSession, lambda session: session.id)
+    return field(default=(), metadata=field_options(deserialize=read))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive(Model):
+    """The file's content; what the fields mean is said in `SessionHistory`."""
+
+    installed_at: datetime | None = None
+    watched_since: datetime | None = None
+    watched_until: datetime | None = None
+    last_read: datetime | None = None
+    last_full_read: datetime | None = None
+    reread_after: datetime | None = None
+    resume: Resume | None = field(default=None, metadata=field_options(_write_resume, _read_resume))
+    charger_ids: tuple[str, ...] = field(
+        default=(), metadata=field_options(deserialize=_read_texts)
+    )
+    sessions: tuple[ChargingSession, ...] = _sessions()
+    live: tuple[ChargingSession, ...] = _sessions()
+    readings: dict[str, tuple[Reading, ...]] = field(
+        default_factory=dict, metadata=field_options(deserialize=_read_readings)
+    )
+    values: dict[str, float] = field(
+        default_factory=dict, metadata=field_options(deserialize=_read_values)
+    )
+    told: dict[str, tuple[str, ...]] = field(
+        default_factory=dict, metadata=field_options(deserialize=_read_told)
+    )
