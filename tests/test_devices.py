@@ -1,5 +1,6 @@
 """Chargers come, are renamed and go without a reload."""
 
+from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 from homeassistant.setup import async_setup_component
@@ -214,3 +215,32 @@ async def test_the_account_itself_cannot_be_deleted_by_hand(
     client = await hass_ws_client(hass)
     answer = await client.remove_device(account.id)
     assert answer["success"] is False
+
+
+async def test_a_charger_that_moves_to_another_account_takes_its_place_there(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    url: str,
+    device_registry: dr.DeviceRegistry,
+    advance: Advance,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    cloud.accounts.append(SimulatedAccount(token="joulo_the_neighbours"))
+    neighbours = MockConfigEntry(
+        domain=DOMAIN, data={CONF_URL: url, CONF_TOKEN: "joulo_the_neighbours"}
+    )
+    neighbours.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(neighbours.entry_id)
+
+    cloud.accounts[1].add_charger(SimulatedCharger(id=SCHUUR_ID, nickname="Schuur"))
+    await advance(POLL)
+    assert hass.states.is_state("sensor.schuur_status", "online"), "both list it for a while"
+    account.remove_charger(SCHUUR_ID)
+    for _ in range(3):
+        await advance(POLL)
+    assert device_of(device_registry, joulo, SCHUUR_ID) is None
+    assert device_of(device_registry, neighbours, SCHUUR_ID) is not None
+    assert hass.states.is_state("sensor.schuur_status", "online")
+    assert "unique" not in caplog.text.lower()

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, override
 
-from homeassistant.core import Event, callback
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
@@ -70,19 +71,18 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     hass, entry = coordinator.hass, coordinator.config_entry
     devices = dr.async_get(hass)
     # What existed before a restart still does, even if this answer happens to lack its figure.
-    registered = {
-        entity.unique_id
-        for entity in er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
-    }
+    registered = _unique_ids(hass, entry)
     known: set[tuple[str, str]] = set()
 
     @callback
     def add_new() -> None:
+        taken = _taken_elsewhere(hass, entry)
         new = {
             (owner_id, description.key): entity_class(coordinator, owner_id, description)
             for owner_id, state in coordinator.data.items()
             for description in descriptions
             if (owner_id, description.key) not in known
+            and unique_id(owner_id, description.key) not in taken
             and (description.exists_fn(state) or unique_id(owner_id, description.key) in registered)
         }
         known.update(new)
@@ -104,3 +104,14 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     entry.async_on_unload(
         hass.bus.async_listen(dr.EVENT_DEVICE_REGISTRY_UPDATED, forget_removed, is_removal)
     )
+
+
+def _unique_ids(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
+    entities = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    return {entity.unique_id for entity in entities}
+
+
+def _taken_elsewhere(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
+    """Return the unique ids that other accounts hold: a charger that moves waits until it is let go."""
+    others = hass.config_entries.async_entries(DOMAIN)
+    return set().union(*(_unique_ids(hass, other) for other in others if other is not entry))
