@@ -142,6 +142,9 @@ def settle(hass: HomeAssistant, cloud: SimulatedCloud, freezer: FrozenDateTimeFa
         )
 
     async def settle() -> None:
+        if not cloud.is_faulty:
+            await hass.async_block_till_done(wait_background_tasks=True)
+            return
         done = asyncio.ensure_future(hass.async_block_till_done(wait_background_tasks=True))
         while not done.done():
             await asyncio.sleep(0)

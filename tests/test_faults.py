@@ -46,48 +46,57 @@ class Row:
     sessions: Effect
     energy: Effect
     me: Effect
+    ere_position: Effect
     form: str
     words: str = ""
 
 
 # fmt: off
 TABLE = (
-    #                        set-up  /chargers    /sessions  /energy    /me     reauth form         in the log
-    Row(Fault.UNAUTHORIZED,  ERROR,  REAUTH,      REAUTH,    REAUTH,    REAUTH, "invalid_auth",     "does not accept the token"),
-    Row(Fault.FORBIDDEN,     RETRY,  GONE,        GONE,      GONE,      BLANK,  "missing_scope",    "lacks a permission ("),
-    Row(Fault.NOT_FOUND,     RETRY,  GONE,        GONE,      GONE,      BLANK,  "invalid_response", "has nothing at this address"),
-    Row(Fault.RATE_LIMITED,  RETRY,  GONE,        GONE,      GONE,      GONE,   BY_ME,              "may be asked again in 14400 s"),
-    Row(Fault.SERVER_ERROR,  RETRY,  GONE,        GONE,      GONE,      GONE,   "cannot_connect",   "has a fault (HTTP 500)"),
-    Row(Fault.BAD_GATEWAY,   RETRY,  GONE,        GONE,      GONE,      GONE,   "cannot_connect",   "has a fault (HTTP 502)"),
-    Row(Fault.TIMEOUT,       RETRY,  GONE,        GONE,      GONE,      GONE,   "cannot_connect",   "cannot be reached (TimeoutError)"),
-    Row(Fault.DROPPED,       RETRY,  GONE,        GONE,      GONE,      GONE,   "cannot_connect",   "cannot be reached (ServerDisconnectedError)"),
-    Row(Fault.CUT_OFF,       RETRY,  GONE,        GONE,      GONE,      GONE,   "cannot_connect",   "cannot be reached (ClientPayloadError)"),
-    Row(Fault.TRUNCATED,     RETRY,  GONE,        GONE,      GONE,      GONE,   "invalid_response", "cannot be read (not JSON)"),
-    Row(Fault.NOT_JSON,      RETRY,  GONE,        GONE,      GONE,      GONE,   "invalid_response", "cannot be read (not JSON)"),
-    Row(Fault.REDIRECT,      RETRY,  GONE,        GONE,      GONE,      GONE,   "invalid_response", "cannot be read (HTTP 302)"),
-    Row(Fault.ENORMOUS,      RETRY,  GONE,        GONE,      GONE,      GONE,   "invalid_response", "cannot be read (more than 10 MB)"),
-    Row(Fault.WRONG_SHAPE,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   "invalid_response", "cannot be read (no list of"),
-    Row(Fault.WRONG_TYPES,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   "invalid_response", "cannot be read (no Charg"),
-    Row(Fault.EMPTY_ACCOUNT, LOADED, NO_CHARGERS, KEPT,      ZERO,      KEPT,   ACCEPTED),
+    #                        set-up  /chargers    /sessions  /energy    /me     /ere-position  reauth form         in the log
+    Row(Fault.UNAUTHORIZED,  ERROR,  REAUTH,      REAUTH,    REAUTH,    REAUTH, REAUTH,        "invalid_auth",     "does not accept the token"),
+    Row(Fault.FORBIDDEN,     RETRY,  GONE,        GONE,      GONE,      BLANK,  BLANK,         "missing_scope",    "lacks a permission ("),
+    Row(Fault.NOT_FOUND,     RETRY,  GONE,        GONE,      GONE,      BLANK,  BLANK,         "invalid_response", "has nothing at this address"),
+    Row(Fault.RATE_LIMITED,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          BY_ME,              "may be asked again in 14400 s"),
+    Row(Fault.SERVER_ERROR,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 500)"),
+    Row(Fault.BAD_GATEWAY,   RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 502)"),
+    Row(Fault.TIMEOUT,       RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "cannot be reached (TimeoutError)"),
+    Row(Fault.DROPPED,       RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "cannot be reached (ServerDisconnectedError)"),
+    Row(Fault.CUT_OFF,       RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "cannot be reached (ClientPayloadError)"),
+    Row(Fault.TRUNCATED,     RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (not JSON)"),
+    Row(Fault.NOT_JSON,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (not JSON)"),
+    Row(Fault.REDIRECT,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (HTTP 302)"),
+    Row(Fault.ENORMOUS,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (more than 10 MB)"),
+    Row(Fault.WRONG_SHAPE,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   KEPT,          "invalid_response", "cannot be read (no list of"),
+    Row(Fault.WRONG_TYPES,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   KEPT,          "invalid_response", "can be read)"),
+    Row(Fault.EMPTY_ACCOUNT, LOADED, NO_CHARGERS, KEPT,      ZERO,      KEPT,   KEPT,          ACCEPTED),
 )
 # fmt: on
 
 CHARGERS, SESSIONS, ENERGY, ME = "/chargers", "/sessions", "/energy", "/me"
-PATHS = (CHARGERS, SESSIONS, ENERGY, ME)
+POSITION = "/ere-position"
+COLUMNS = {
+    CHARGERS: "chargers",
+    SESSIONS: "sessions",
+    ENERGY: "energy",
+    ME: "me",
+    POSITION: "ere_position",
+}
 # fmt: off
 OWN = {
     CHARGERS: {"sensor.garage_status", "sensor.garage_session_energy", "sensor.oprit_meter_reading", "binary_sensor.schuur_charging"},
     SESSIONS: {"sensor.garage_last_session_energy", "sensor.garage_last_session_value", "sensor.schuur_last_session_end"},
     ENERGY: {"sensor.joulo_total_energy", "sensor.joulo_total_sessions", "sensor.joulo_energy_this_month", "sensor.joulo_ere_credits_this_year"},
     ME: {"sensor.joulo_ere_price", "sensor.joulo_platform_fee", "sensor.joulo_total_value"},
+    POSITION: {"sensor.joulo_paid_out"},
 }
 # fmt: on
-"""Some entities of each endpoint; those of `/me` need an answer of `/energy` too."""
+"""Some entities of each endpoint; those of the last two need an answer of `/energy` too."""
 WATCHED = frozenset().union(*OWN.values())
 MONTHS = {"sensor.joulo_energy_this_month", "sensor.joulo_ere_credits_this_year"}
 
-POLL = {CHARGERS: 62, SESSIONS: 3602, ENERGY: 3602, ME: 3602}
-SHORTEST = {CHARGERS: 60, SESSIONS: 600, ENERGY: 600, ME: 60}
+POLL = {CHARGERS: 62, SESSIONS: 3602, ENERGY: 3602, ME: 3602, POSITION: 3602}
+SHORTEST = {CHARGERS: 60, SESSIONS: 600, ENERGY: 600, ME: 60, POSITION: 60}
 RETRY_AFTER = 4 * 3600
 A_DAY = 86_400
 BACK = {
@@ -95,6 +104,7 @@ BACK = {
     SESSIONS: "Fetching sessions data recovered",
     ENERGY: "Fetching energy data recovered",
     ME: "Joulo's me can be read again",
+    POSITION: "Joulo's ere-position can be read again",
 }
 
 EACH_FAULT = pytest.mark.parametrize("row", TABLE, ids=lambda row: row.fault)
@@ -105,8 +115,8 @@ def each(*effects: Effect) -> pytest.MarkDecorator:
     cells = [
         pytest.param(row, path, effect, id=f"{path[1:]}-{row.fault}")
         for row in TABLE
-        for path in PATHS
-        if (effect := getattr(row, path[1:])) in effects
+        for path, column in COLUMNS.items()
+        if (effect := getattr(row, column)) in effects
     ]
     return pytest.mark.parametrize(("row", "path", "effect"), cells)
 
@@ -183,7 +193,7 @@ class World:
     def assert_never_early(self) -> None:
         """Joulo refused nothing, and nothing came faster than its intervals, faults included."""
         assert self.cloud.refused() == []
-        for path in PATHS:
+        for path in COLUMNS:
             asked = [r.at for r in self.cloud.requests if r.path == path and "to" not in r.query]
             gaps = [(later - earlier).total_seconds() for earlier, later in pairwise(asked)]
             assert all(gap >= SHORTEST[path] for gap in gaps), (path, gaps)
@@ -193,7 +203,7 @@ def under(effect: Effect, path: str, before: dict[str, str]) -> dict[str, str]:
     """Return the watched states under a fault; what the effect does not touch is as before."""
     match effect:
         case Effect.GONE:
-            own = OWN[ENERGY] | OWN[ME] if path == ENERGY else OWN[path]
+            own = OWN[ENERGY] | OWN[ME] | OWN[POSITION] if path == ENERGY else OWN[path]
             return before | dict.fromkeys(own, STATE_UNAVAILABLE)
         case Effect.BLANK:
             return before | dict.fromkeys(OWN[path], STATE_UNKNOWN)
@@ -321,7 +331,7 @@ async def test_retry_after_holds_however_often_the_first_set_up_is_tried(world: 
     assert await world.reload() is LOADED
 
 
-@pytest.mark.parametrize("path", [SESSIONS, ENERGY, ME])
+@pytest.mark.parametrize("path", [SESSIONS, ENERGY, ME, POSITION])
 @EACH_FAULT
 async def test_chargers_alone_decide_whether_the_first_set_up_succeeds(
     world: World, row: Row, path: str

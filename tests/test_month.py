@@ -81,18 +81,6 @@ def recorder(_now: None, recorder_mock: Recorder, caplog: pytest.LogCaptureFixtu
 
 
 @pytest.fixture
-def settle(hass: HomeAssistant, cloud: SimulatedCloud, settle: Settle) -> Settle:
-    """Return the same function, which watches for requests that hang only while some can."""
-
-    async def settle_calmly() -> None:
-        await (
-            settle() if cloud._faults else hass.async_block_till_done(wait_background_tasks=True)
-        )
-
-    return settle_calmly
-
-
-@pytest.fixture
 def told(hass: HomeAssistant) -> Told:
     """Return what the event entities have told so far, as it grows."""
     told: Told = {}

@@ -75,6 +75,11 @@ class SimulatedCloud:
 
     # Faults
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether any endpoint fails, or will."""
+        return bool(self._faults)
+
     def fail(
         self,
         path: str,
