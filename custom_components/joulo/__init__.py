@@ -21,6 +21,7 @@ from .coordinator import (
 )
 from .history import SessionHistory
 from .repairs import async_clear_issues
+from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
 from .statistics import StatisticsWriter
 
@@ -43,6 +44,8 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
 async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
     """Set up an account; only the chargers decide whether that succeeds."""
+    # First of all: these sensors may be why Joulo refuses to answer.
+    RestSensorsWatch(hass, entry).async_start()
     client = async_get_client(hass, credentials_of(entry))
     history = SessionHistory(hass, entry.entry_id)
     await history.async_load()

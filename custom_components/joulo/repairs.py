@@ -6,6 +6,9 @@ from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
 
+_REST_SENSORS = "rest_sensors"
+_FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
+
 
 @callback
 def async_raise_missing_scope(
@@ -50,12 +53,35 @@ def async_clear_disagreement(hass: HomeAssistant, entry: ConfigEntry) -> None:
 
 
 @callback
+def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
+    """Tell that the sensors of Joulo's own YAML are still there: once, however many accounts there are."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _REST_SENSORS,
+        is_fixable=False,
+        learn_more_url=_FROM_YAML,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=_REST_SENSORS,
+        translation_placeholders={"sensors": ", ".join(f"`{each}`" for each in entity_ids)},
+    )
+
+
+@callback
+def async_clear_rest_sensors(hass: HomeAssistant) -> None:
+    """Take that back: they are gone."""
+    ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+
+
+@callback
 def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
     """Take everything back that was told of an account: it is removed."""
     issues = ir.async_get(hass).issues
     for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
         if entry.entry_id in issue_id:
             ir.async_delete_issue(hass, domain, issue_id)
+    if not hass.config_entries.async_entries(DOMAIN):
+        async_clear_rest_sensors(hass)
 
 
 def _missing_scope(entry: ConfigEntry, path: str) -> str:
