@@ -54,7 +54,9 @@ def main() -> int:
 
 async def _show(folder: Path, port: int, language: str) -> list[str]:
     async with performance(folder, port, language) as stage:
-        print(f"Home Assistant: {stage.home.url}   user: {NAME}   password: {PASSWORD}")
+        await stage.introduce()
+        print(f"Open this first: {stage.dashboard_url}   user: {NAME}   password: {PASSWORD}")
+        print(f"Home Assistant: {stage.home.url}")
         print(f"Simulated Joulo: {stage.simulator_url}")
         print(f"Logs: {folder}")
         print("Ctrl-C stops both.", flush=True)
@@ -65,7 +67,7 @@ async def _show(folder: Path, port: int, language: str) -> list[str]:
 async def _check(folder: Path, port: int, language: str) -> list[str]:
     try:
         async with asyncio.timeout(_LONGEST_CHECK), performance(folder, port, language) as stage:
-            return await check.problems(stage)
+            return await check.problems(stage, await stage.introduce())
     except TimeoutError:
         return [f"The check was not done after {_LONGEST_CHECK} s."]
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from . import history
 from .home import Connection, Json
-from .stage import Stage
+from .stage import Introduction, Stage
 
 _OF_A_CHARGER = (
     "calendar.charging_sessions",
@@ -73,35 +73,35 @@ _OURS = re.compile(r"custom_components[./]joulo|(?<![/\w])joulo\b")
 _LOADER = "We found a custom integration joulo which has not been tested by Home Assistant"
 
 
-async def problems(stage: Stage) -> list[str]:
+async def problems(stage: Stage, introduction: Introduction) -> list[str]:
     """Wait for the entities, print them, and return a sentence for each thing that is wrong.
 
     They must also be complete after an update by hand and a reload, and Joulo not be asked too soon.
     """
     async with stage.home.connection() as connection:
-        found = await _settled(stage, connection)
+        found = await _settled(stage, introduction, connection)
         if not found:
-            entities = await _entities(connection, stage.entry_id)
+            entities = await _entities(connection, introduction.entry_id)
             everything = {"entity_id": [entity.entity_id for entity in entities.values()]}
             await stage.home.call("POST", "/api/services/homeassistant/update_entity", everything)
-            entry = f"/api/config/config_entries/entry/{stage.entry_id}"
+            entry = f"/api/config/config_entries/entry/{introduction.entry_id}"
             await stage.home.call("POST", f"{entry}/reload")
-            found = await _settled(stage, connection)
-        found += await history.problems(stage, connection)
-        print(_table(await _entities(connection, stage.entry_id)))
+            found = await _settled(stage, introduction, connection)
+        found += await history.problems(stage, introduction, connection)
+        print(_table(await _entities(connection, introduction.entry_id)))
     _, traffic = await stage.books()
     if refused := traffic["refused"]:
         found.append(f"The simulator refused {refused} of {traffic['total']} requests as too fast.")
     return found
 
 
-async def _settled(stage: Stage, connection: Connection) -> list[str]:
+async def _settled(stage: Stage, introduction: Introduction, connection: Connection) -> list[str]:
     """Return what is wrong with the entities: nothing as soon as they are complete."""
     names = _translated_names(stage.language)
     for _ in range(_PATIENCE):
-        entities = await _entities(connection, stage.entry_id)
+        entities = await _entities(connection, introduction.entry_id)
         books, _ = await stage.books()
-        found = list(_entity_problems(stage, entities, names, books))
+        found = list(_entity_problems(introduction, entities, names, books))
         if not found:
             break
         await asyncio.sleep(1)
@@ -144,7 +144,7 @@ def _table(entities: dict[str, Entity]) -> str:
 
 
 def _entity_problems(
-    stage: Stage, entities: dict[str, Entity], names: Json, now: Json
+    introduction: Introduction, entities: dict[str, Entity], names: Json, now: Json
 ) -> Iterator[str]:
     """Yield a sentence for each entity that is missing or wrong.
 
@@ -159,12 +159,12 @@ def _entity_problems(
             fault = _fault(entities, names, charger["id"], expected)
             if fault and not (may_be_unknown and fault == "unknown"):
                 yield f"{charger['nickname']}: {expected} is {fault}."
-    lowest, highest = _totals(stage.first_books), _totals(now)
+    lowest, highest = _totals(introduction.first_books), _totals(now)
     for expected in _OF_THE_ACCOUNT:
-        if fault := _fault(entities, names, stage.entry_id, expected):
+        if fault := _fault(entities, names, introduction.entry_id, expected):
             yield f"Account: {expected} is {fault}."
     for key, low in lowest.items():
-        entity = entities.get(f"{stage.entry_id}_{key}")
+        entity = entities.get(f"{introduction.entry_id}_{key}")
         if entity and not _is_between(entity.state, low, highest[key]):
             yield f"Account: {key} is {entity.state}, but {highest[key]} in the simulator's books."
 

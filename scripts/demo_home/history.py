@@ -6,26 +6,28 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .home import Connection, Json
-from .stage import Stage
+from .stage import Introduction, Stage
 
 _PATIENCE = 80  # seconds: the pages of two years, and a pause before they are written
 _ROUNDING = 0.02
 
 
-async def problems(stage: Stage, connection: Connection) -> list[str]:
+async def problems(stage: Stage, introduction: Introduction, connection: Connection) -> list[str]:
     """Wait for the whole history, and return a sentence for each thing in which it is wrong."""
     for _ in range(_PATIENCE):
         books, _ = await stage.books()
-        found = [problem async for problem in _differences(stage, connection, books)]
+        found = [problem async for problem in _differences(introduction, connection, books)]
         if not found:
             break
         await asyncio.sleep(1)
     return found
 
 
-async def _differences(stage: Stage, connection: Connection, books: Json) -> AsyncIterator[str]:
-    listed = await _listed(stage, connection)
-    wanted = stage.first_books["total_sessions"]
+async def _differences(
+    introduction: Introduction, connection: Connection, books: Json
+) -> AsyncIterator[str]:
+    listed = await _listed(introduction, connection)
+    wanted = introduction.first_books["total_sessions"]
     if not wanted <= listed["sessions"] <= books["total_sessions"]:
         yield f"joulo.get_sessions answers {listed['sessions']} sessions of {wanted}."
     told = {
@@ -33,7 +35,9 @@ async def _differences(stage: Stage, connection: Connection, books: Json) -> Asy
         "sensor": await _totals(connection, books["chargers"]),
     }
     for what, sums in told.items():
-        for before, charger in zip(stage.first_books["chargers"], books["chargers"], strict=True):
+        for before, charger in zip(
+            introduction.first_books["chargers"], books["chargers"], strict=True
+        ):
             kwh = sums[charger["id"]]
             if not before["total_kwh"] - _ROUNDING <= kwh <= _highest(charger):
                 yield f"{charger['nickname']}: the energy {what} says {kwh:.2f} kWh of {charger['total_kwh']}."
@@ -41,13 +45,13 @@ async def _differences(stage: Stage, connection: Connection, books: Json) -> Asy
         yield problem
 
 
-async def _listed(stage: Stage, connection: Connection) -> Json:
+async def _listed(introduction: Introduction, connection: Connection) -> Json:
     """Return the totals that the action answers."""
     answer = await connection.ask(
         "call_service",
         domain="joulo",
         service="get_sessions",
-        service_data={"config_entry_id": stage.entry_id},
+        service_data={"config_entry_id": introduction.entry_id},
         return_response=True,
     )
     totals: Json = answer["response"]["totals"]

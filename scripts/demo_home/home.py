@@ -105,6 +105,15 @@ class Home:
         entry_id: str = result["result"]["entry_id"]
         return entry_id
 
+    async def add_dashboard(self, path: str, title: str, strategy: Json) -> None:
+        """Make a dashboard that a strategy draws, as the dialog for it does."""
+        async with self.connection() as connection:
+            await connection.ask(
+                "lovelace/dashboards/create", url_path=path, title=title, icon="mdi:ev-station"
+            )
+            config = {"strategy": strategy}
+            await connection.ask("lovelace/config/save", url_path=path, config=config)
+
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Open the websocket API for as long as the context lasts."""

@@ -1,4 +1,4 @@
-"""The simulated Joulo and Home Assistant, running and introduced to each other."""
+"""The simulated Joulo and Home Assistant, running, and how they are introduced to each other."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -15,7 +15,16 @@ from .service import DemoError, Service, first_to_end, running
 
 LOG = "output.log"  # of Home Assistant
 _DOMAIN = "joulo"
+_DASHBOARD = "joulo-dashboard"  # Home Assistant wants a hyphen in it
 _ANNOUNCEMENT = "Joulo simulator on "
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Introduction:
+    """The integration's entry, and the account's books just before it was set up."""
+
+    entry_id: str
+    first_books: Json
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,12 +37,26 @@ class Stage:
     home_assistant: Service
     home: Home
     language: str
-    entry_id: str
-    first_books: Json  # of the account, just before the integration was set up
+
+    @property
+    def dashboard_url(self) -> str:
+        """The address of the Joulo dashboard, once the introduction has made it."""
+        return f"{self.home.url}/{_DASHBOARD}"
+
+    async def introduce(self) -> Introduction:
+        """Set the integration up, and make its dashboard."""
+        books, _ = await self.books()
+        answers = {"token": DEMO_TOKEN, "advanced": {"url": self.simulator_url}}
+        entry_id = await self.home.add_integration(_DOMAIN, answers)
+        await self.home.add_dashboard(_DASHBOARD, "Joulo", {"type": f"custom:{_DOMAIN}"})
+        return Introduction(entry_id=entry_id, first_books=books)
 
     async def books(self) -> tuple[Json, Json]:
         """Return the simulator's account of the totals, and of the requests it got."""
-        return await _books(self.session, self.simulator_url)
+        url = f"{self.simulator_url}/_simulator/books"
+        async with self.session.get(url, raise_for_status=True) as response:
+            books = await response.json()
+        return books["accounts"][0], books["requests"]
 
     async def last(self) -> None:
         """Stay until one of the programs ends, which is an error."""
@@ -43,7 +66,7 @@ class Stage:
 
 @asynccontextmanager
 async def performance(folder: Path, port: int, language: str) -> AsyncGenerator[Stage]:
-    """Run both programs, with the integration set up, for as long as the context lasts.
+    """Run both programs for as long as the context lasts; they are still to be introduced to each other.
 
     `folder` holds Home Assistant's configuration; the logs are written there too.
     """
@@ -61,7 +84,6 @@ async def performance(folder: Path, port: int, language: str) -> AsyncGenerator[
         await home.onboard(language)
         await home_assistant.answer("The end of Home Assistant's start", home.is_running)
         await _settle_in(home, language)
-        books, _ = await _books(session, url)
         yield Stage(
             session=session,
             simulator=simulator,
@@ -69,10 +91,6 @@ async def performance(folder: Path, port: int, language: str) -> AsyncGenerator[
             home_assistant=home_assistant,
             home=home,
             language=language,
-            entry_id=await home.add_integration(
-                _DOMAIN, {"token": DEMO_TOKEN, "advanced": {"url": url}}
-            ),
-            first_books=books,
         )
 
 
@@ -82,12 +100,6 @@ async def _announced(simulator: Service) -> str | None:
         (line.removeprefix(_ANNOUNCEMENT) for line in lines if line.startswith(_ANNOUNCEMENT)),
         None,
     )
-
-
-async def _books(session: ClientSession, url: str) -> tuple[Json, Json]:
-    async with session.get(f"{url}/_simulator/books", raise_for_status=True) as response:
-        books = await response.json()
-    return books["accounts"][0], books["requests"]
 
 
 async def _settle_in(home: Home, language: str) -> None:
