@@ -19,6 +19,7 @@ from .coordinator import (
     JouloData,
     SessionsCoordinator,
 )
+from .dashboard import async_register_dashboard
 from .history import SessionHistory
 from .repairs import async_clear_issues
 from .rest_sensors import RestSensorsWatch
@@ -37,8 +38,9 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
 
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
-    """Register the actions; one that finds no account set up says so."""
+    """Register the actions, which say so where no account is set up, and the dashboard."""
     async_setup_services(hass)
+    await async_register_dashboard(hass)
     return True
 
 

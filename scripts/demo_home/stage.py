@@ -15,7 +15,7 @@ from .service import DemoError, Service, first_to_end, running
 
 LOG = "output.log"  # of Home Assistant
 _DOMAIN = "joulo"
-_DASHBOARD = "joulo-dashboard"  # Home Assistant wants a hyphen in it
+_DASHBOARD = "dashboard-joulo"  # as the dialog proposes
 _ANNOUNCEMENT = "Joulo simulator on "
 
 

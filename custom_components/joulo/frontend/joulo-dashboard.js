@@ -1,0 +1,308 @@
+/**
+ * The Joulo dashboard: a strategy that draws itself from Home Assistant's registries, with built-in
+ * cards only. It finds entities by the integration's keys, whatever their ids are, and leaves out
+ * what is hidden or disabled. A name that the user gave an entity is kept.
+ */
+
+const DOMAIN = "joulo";
+const ELEMENT = "ll-strategy-dashboard-joulo";
+const ICON = "mdi:ev-station";
+
+/** The statistics that are drawn. */
+const GRAPHS = ["energy", "value"];
+
+const LANGUAGES = ["en", "nl"];
+const TEXTS = {
+  description: [
+    "Charging sessions, ERE credits and euros of all your chargers",
+    "Laadsessies, ERE-credits en euro's van al je laadpalen",
+  ],
+  overview: ["Overview", "Overzicht"],
+  history: ["History", "Geschiedenis"],
+  chargers: ["Chargers", "Laadpalen"],
+  account: ["Account", "Account"],
+  session: ["Running session", "Lopende sessie"],
+  last_session: ["Last session", "Laatste sessie"],
+  month: ["This month", "Deze maand"],
+  year: ["This year", "Dit jaar"],
+  payout: ["Payout", "Uitbetaling"],
+  energy_graph: ["Energy per month", "Energie per maand"],
+  value_graph: ["Value per month", "Waarde per maand"],
+  calendar: ["Charging sessions", "Laadsessies"],
+  no_charger: [
+    "There is no charger yet. It appears by itself as soon as Joulo lists one.",
+    "Er is nog geen laadpaal. Hij verschijnt vanzelf zodra Joulo er een toont.",
+  ],
+  no_session: [
+    "No charging session has been completed yet.",
+    "Er is nog geen laadsessie afgerond.",
+  ],
+  no_statistics: [
+    "There are no statistics yet. Reload this page after the first charging session.",
+    "Er zijn nog geen statistieken. Laad deze pagina opnieuw na de eerste laadsessie.",
+  ],
+  // Names of tiles: what the heading above them has not said.
+  energy: ["Energy", "Energie"],
+  ere: ["ERE credits", "ERE-credits"],
+  value: ["Value", "Waarde"],
+  sessions: ["Sessions", "Sessies"],
+  start: ["Start", "Start"],
+  end: ["End", "Einde"],
+  duration: ["Duration", "Duur"],
+  average_power: ["Average power", "Gem. vermogen"],
+  tag_id: ["RFID tag", "RFID-tag"],
+  unsold_ere: ["Unsold", "Onverkocht"],
+};
+
+/** Return the texts in a language, or in English. */
+function textsIn(language) {
+  const index = Math.max(0, LANGUAGES.indexOf(language.split("-")[0]));
+  return Object.fromEntries(Object.entries(TEXTS).map(([key, texts]) => [key, texts[index]]));
+}
+
+// What there is to show
+
+/** Return the visible entities, by device and key: the id, and the name if the user gave one. */
+async function visibleEntities(hass) {
+  const visible = Object.values(hass.entities).filter(
+    (entity) => entity.platform === DOMAIN && !entity.hidden,
+  );
+  const entries = await hass.callWS({
+    type: "config/entity_registry/get_entries",
+    entity_ids: visible.map((entity) => entity.entity_id),
+  });
+  const entities = {};
+  for (const { entity_id: id, device_id, translation_key } of visible) {
+    (entities[device_id] ??= {})[translation_key] = { id, name: entries[id]?.name };
+  }
+  return entities;
+}
+
+/** Return Joulo's devices that have something to show, by name. */
+async function visibleDevices(hass) {
+  const entities = await visibleEntities(hass);
+  return Object.values(hass.devices)
+    .filter(({ id }) => id in entities)
+    .map((device) => ({
+      ...device,
+      name: device.name_by_user || device.name,
+      entities: entities[device.id],
+    }))
+    .sort((one, other) => one.name.localeCompare(other.name, hass.language, { numeric: true }));
+}
+
+/** Return the id of a charger's statistic, made from the charger's id as the integration does. */
+function statisticId(charger, key) {
+  const [, id] = charger.identifiers.find(([domain]) => domain === DOMAIN);
+  const slug = id.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "");
+  return `${DOMAIN}:${slug}_${key}`;
+}
+
+/** Return which statistics of the chargers exist: none where Home Assistant records nothing. */
+async function existingStatistics(chargers, hass) {
+  const statistic_ids = chargers.flatMap((charger) =>
+    GRAPHS.map((key) => statisticId(charger, key)),
+  );
+  const request = { type: "recorder/get_statistics_metadata", statistic_ids };
+  const found = await hass.callWS(request).catch(() => []);
+  return new Set(found.map((statistic) => statistic.statistic_id));
+}
+
+// Cards
+
+const heading = (text, options) => ({ type: "heading", heading: text, ...options });
+const subheading = (text) => heading(text, { heading_style: "subtitle" });
+const line = (text) => ({ type: "markdown", content: text, text_only: true });
+
+const isState = (entity, state) => ({ condition: "state", entity, state });
+const isKnown = (entity) => ({ condition: "state", entity, state_not: "unknown" });
+
+/** Return a card that shows only while a condition holds too. */
+const showingWhile = (condition, card) => ({
+  ...card,
+  visibility: [...(card.visibility ?? []), condition],
+});
+
+/** Return tiles of the figures that may be shown; a figure's key begins with the prefix. */
+function tiles(device, prefix, figures, texts) {
+  return figures.flatMap((figure) => {
+    const entity = device.entities[prefix + figure];
+    if (!entity) return [];
+    // The user's own name, or what the heading has not said, or the entity's without the device's.
+    const name = entity.name || texts[figure] || { type: "entity" };
+    const tile = { type: "tile", entity: entity.id, name };
+    // No tag is usual: not everyone needs a card to charge.
+    return [figure === "tag_id" ? showingWhile(isKnown(entity.id), tile) : tile];
+  });
+}
+
+/** Return cards below a heading; without cards, no heading. */
+const titled = (title, cards) => (cards.length ? [subheading(title), ...cards] : []);
+
+/** Return the session that runs. Its entities keep their figures afterwards, so it hides then. */
+function runningSession(charger, texts) {
+  const cards = titled(texts.session, [
+    ...tiles(charger, "session_", ["energy", "ere", "start", "average_power"], texts),
+    ...tiles(charger, "active_", ["tag_id"], texts),
+  ]);
+  const { charging } = charger.entities;
+  return charging ? cards.map((card) => showingWhile(isState(charging.id, "on"), card)) : cards;
+}
+
+/** Return the last completed session, or while there is none a line. */
+function lastSession(charger, texts) {
+  const when = ["end", "start", "duration"];
+  const what = ["energy", "ere", "value", "average_power", "tag_id"];
+  const cards = titled(
+    texts.last_session,
+    tiles(charger, "last_session_", [...when, ...what], texts),
+  );
+  const { last_session_end: end } = charger.entities;
+  if (!end) return cards;
+  const none = showingWhile(isState(end.id, "unknown"), line(texts.no_session));
+  return [...cards.map((card) => showingWhile(isKnown(end.id), card)), none];
+}
+
+/** Return a graph of a statistic over a year, by month. */
+const graph = (statistic, title) => [
+  subheading(title),
+  {
+    type: "statistics-graph",
+    entities: [{ entity: statistic, name: title }],
+    chart_type: "bar",
+    period: "month",
+    days_to_show: 365,
+    stat_types: ["change"],
+    hide_legend: true,
+  },
+];
+
+/** Return the graphs of those statistics that exist, or a line. */
+function graphs(charger, statistics, texts) {
+  const existing = GRAPHS.filter((key) => statistics.has(statisticId(charger, key)));
+  const cards = existing.flatMap((key) =>
+    graph(statisticId(charger, key), texts[`${key}_graph`]),
+  );
+  return cards.length ? cards : [line(texts.no_statistics)];
+}
+
+// Sections and views
+
+/** Return cards below a device's name, which leads to its page for those who may open it. */
+function deviceSection(device, icon, hass, cards) {
+  const navigation_path = `/config/devices/device/${device.id}`;
+  const link = hass.user.is_admin && { tap_action: { action: "navigate", navigation_path } };
+  return { type: "grid", cards: [heading(device.name, { icon, ...link }), ...cards] };
+}
+
+/** Return what Home Assistant has to repair, across the view; it hides while that is nothing. */
+const repairs = () => ({
+  type: "grid",
+  cards: [{ type: "repairs", hide_empty: true, grid_options: { columns: "full" } }],
+  column_span: 4,
+});
+
+const chargerNow = (charger, texts, hass) =>
+  deviceSection(charger, ICON, hass, [
+    ...tiles(charger, "", ["status", "total_energy"], texts),
+    ...runningSession(charger, texts),
+    ...lastSession(charger, texts),
+  ]);
+
+const chargerHistory = (charger, statistics, texts, hass) =>
+  deviceSection(charger, ICON, hass, graphs(charger, statistics, texts));
+
+/** Return the sessions of all chargers as one list, no higher than it needs. */
+function calendar(chargers, texts) {
+  const sessions = chargers.map((charger) => charger.entities.charging_sessions).filter(Boolean);
+  if (!sessions.length) return [];
+  const entities = sessions.map(({ id }) => id);
+  const list = { type: "calendar", initial_view: "listWeek", entities };
+  const cards = [
+    heading(texts.calendar, { icon: "mdi:calendar-clock" }),
+    { ...list, grid_options: { rows: "auto" } },
+  ];
+  return [{ type: "grid", cards }];
+}
+
+/** Return what an account's ERE credits pay out; nothing while Joulo tells no position. */
+function payout(account, texts) {
+  const figures = ["payable", "paid_out", "reserved", "expected_this_year", "unsold_ere"];
+  const cards = tiles(account, "", figures, texts);
+  return titled(texts.payout, cards).map((card) => showingWhile(isKnown(cards[0].entity), card));
+}
+
+function accountNow(account, texts, hass) {
+  return deviceSection(account, "mdi:leaf", hass, [
+    ...titled(texts.month, tiles(account, "month_", ["energy", "ere", "value", "sessions"], texts)),
+    ...titled(texts.year, tiles(account, "year_", ["energy", "ere", "value"], texts)),
+    ...payout(account, texts),
+  ]);
+}
+
+/** Return a section for each charger, or a line. */
+const sectionsOf = (chargers, texts, section) =>
+  chargers.length ? chargers.map(section) : [{ type: "grid", cards: [line(texts.no_charger)] }];
+
+/** Return the chargers, and beside them the accounts; a phone has a switch between both. */
+function overview(chargers, accounts, texts, hass) {
+  const sections = sectionsOf(chargers, texts, (charger) => chargerNow(charger, texts, hass));
+  const sidebar = accounts.length && {
+    sections: accounts.map((account) => accountNow(account, texts, hass)),
+    content_label: texts.chargers,
+    sidebar_label: texts.account,
+  };
+  const view = { title: texts.overview, path: "overview", type: "sections" };
+  return { ...view, sections: [repairs(), ...sections], ...(sidebar && { sidebar }) };
+}
+
+async function history(chargers, texts, hass) {
+  const statistics = await existingStatistics(chargers, hass);
+  const sections = sectionsOf(chargers, texts, (charger) =>
+    chargerHistory(charger, statistics, texts, hass),
+  );
+  const view = { title: texts.history, path: "history", type: "sections" };
+  return { ...view, sections: [...calendar(chargers, texts), ...sections] };
+}
+
+class JouloDashboardStrategy extends HTMLElement {
+  static registryDependencies = ["entities", "devices", "language"];
+
+  static noEditor = true;
+
+  static getCreateSuggestions() {
+    return { title: "Joulo", icon: ICON };
+  }
+
+  static async generate(_config, hass) {
+    const texts = textsIn(hass.language);
+    const devices = await visibleDevices(hass);
+    const accounts = devices.filter((device) => device.entry_type === "service");
+    const chargers = devices.filter((device) => device.entry_type !== "service");
+    return {
+      views: [overview(chargers, accounts, texts, hass), await history(chargers, texts, hass)],
+    };
+  }
+}
+
+const OFFER = {
+  type: DOMAIN,
+  strategyType: "dashboard",
+  name: "Joulo",
+  // Where dashboards are added, no language is passed; the page has the user's.
+  get description() {
+    return textsIn(document.documentElement.lang).description;
+  },
+  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/first-look.md",
+};
+
+/** Offer the dashboard, once: an open page loads this module again after an update. */
+function register() {
+  if (!customElements.get(ELEMENT)) customElements.define(ELEMENT, JouloDashboardStrategy);
+  const offers = (window.customStrategies ??= []);
+  if (!offers.some(({ type }) => type === DOMAIN)) offers.push(OFFER);
+}
+
+register();
+// Home Assistant may replace the registry of elements after that, and forget what it held.
+customElements.whenDefined("home-assistant").then(register);

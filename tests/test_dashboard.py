@@ -1,0 +1,70 @@
+"""How the dashboard's module reaches a browser."""
+
+from http import HTTPStatus
+import re
+
+from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
+from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.core import HomeAssistant
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
+
+from custom_components.joulo.const import DOMAIN
+from tests.simulator import SimulatedAccount, SimulatedCloud
+from tests.test_manifest import MANIFEST, ROOM
+
+PATH = "/joulo/joulo-dashboard.js"
+MODULE = (ROOM / "frontend" / "joulo-dashboard.js").read_text(encoding="utf-8")
+
+
+def offered(hass: HomeAssistant) -> list[str]:
+    """Return the addresses of ours that the frontend has a browser load."""
+    return [url for url in hass.data[DATA_EXTRA_MODULE_URL].urls if DOMAIN in url]
+
+
+async def test_a_browser_gets_the_module_without_logging_in_and_keeps_it(
+    joulo: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    response = await (await hass_client_no_auth()).get(PATH)
+    assert response.status == HTTPStatus.OK
+    assert response.content_type == "text/javascript"
+    assert "max-age=2678400" in response.headers["Cache-Control"]
+    assert await response.text() == MODULE
+
+
+async def test_a_new_version_has_a_new_address(hass: HomeAssistant, joulo: MockConfigEntry) -> None:
+    assert offered(hass) == [f"{PATH}?v={MANIFEST['version']}"]
+
+
+async def test_it_is_there_once_also_after_a_reload_and_with_a_second_account(
+    hass: HomeAssistant,
+    joulo: MockConfigEntry,
+    cloud: SimulatedCloud,
+    url: str,
+    hass_client_no_auth: ClientSessionGenerator,
+) -> None:
+    other = SimulatedAccount(token="joulo_other")
+    cloud.accounts.append(other)
+    second = MockConfigEntry(domain=DOMAIN, data={CONF_URL: url, CONF_TOKEN: other.token})
+    second.add_to_hass(hass)
+    assert await hass.config_entries.async_setup(second.entry_id)
+    assert await hass.config_entries.async_reload(joulo.entry_id)
+    assert len(offered(hass)) == 1
+    assert (await (await hass_client_no_auth()).get(PATH)).ok
+
+
+async def test_without_any_account_left_it_stays_until_home_assistant_restarts(
+    hass: HomeAssistant, joulo: MockConfigEntry
+) -> None:
+    await hass.config_entries.async_remove(joulo.entry_id)
+    assert len(offered(hass)) == 1
+
+
+def test_the_module_stands_alone() -> None:
+    assert not re.search(r"^\s*(import|export)\b|\bimport\(|\brequire\(", MODULE, re.MULTILINE)
+
+
+def test_the_module_has_every_text_in_each_language() -> None:
+    texts = MODULE[MODULE.index("const TEXTS = {") : MODULE.index("\n};")]
+    pairs = re.findall(r"^  \w+: \[\s*\"([^\"]+)\",\s*\"([^\"]+)\",?\s*\],$", texts, re.MULTILINE)
+    assert len(pairs) == len(re.findall(r"^  \w+: \[", texts, re.MULTILINE)) > 0
