@@ -29,6 +29,9 @@ from tests.simulator import (
     serve,
 )
 
+collect_ignore = ["browser"]
+"""Those tests have a Home Assistant of their own: `scripts/browser` runs them."""
+
 NOW = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 type Advance = Callable[[float], Coroutine[Any, Any, None]]

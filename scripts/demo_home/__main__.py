@@ -6,14 +6,13 @@ from collections.abc import Coroutine
 from pathlib import Path
 import shutil
 import signal
-import socket
 import sys
 import tempfile
 from typing import Any
 
 from . import check
 from .home import NAME, PASSWORD, write_configuration
-from .service import DemoError
+from .service import DemoError, free_port
 from .stage import LOG, performance
 
 _ROOT = Path(__file__).parents[2]
@@ -31,7 +30,7 @@ def main() -> int:
 
     _CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=_CACHE))
-    port = _free_port(0 if options.check else _USUAL_PORT)
+    port = free_port(0 if options.check else _USUAL_PORT)
     write_configuration(folder, _ROOT / "custom_components", port, options.language)
     run = _check if options.check else _show
     try:
@@ -83,16 +82,6 @@ async def _until_stopped(run: Coroutine[Any, Any, list[str]]) -> list[str]:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
     return await task
-
-
-def _free_port(wanted: int) -> int:
-    """Return a port that is free on this machine: the wanted one if possible."""
-    try:
-        with socket.create_server(("127.0.0.1", wanted)) as server:
-            port: int = server.getsockname()[1]
-            return port
-    except OSError:
-        return _free_port(0)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+import socket
 
 _PAUSE = 0.25  # seconds between two questions
 _LAST_LINES = 15
@@ -47,6 +48,16 @@ async def first_to_end(*services: Service) -> Service:
     ends = {asyncio.ensure_future(service.process.wait()): service for service in services}
     done, _ = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
     return ends[done.pop()]
+
+
+def free_port(wanted: int) -> int:
+    """Return a port that is free on this machine: the wanted one if possible."""
+    try:
+        with socket.create_server(("127.0.0.1", wanted)) as server:
+            port: int = server.getsockname()[1]
+            return port
+    except OSError:
+        return free_port(0)
 
 
 @asynccontextmanager

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from aiohttp import web
 
 from .account import SimulatedAccount
-from .answers import Json, charger_body, session_body
+from .answers import Json, charger_body, energy, session_body
 from .clock import timestamp
 from .cloud import SimulatedCloud
 from .faults import EVERYWHERE, Fault
@@ -34,10 +34,11 @@ async def _tell_books(request: web.Request) -> web.Response:
 
 
 def _books(account: SimulatedAccount) -> Json:
-    """Word the books of an account: its completed sessions, and what runs on its chargers."""
+    """Word the books of an account: its completed sessions, by month too, and what runs on its chargers."""
     return {
         "now": timestamp(account.clock()),
         **_sums(account),
+        "months": energy(account, {})["months"],
         "chargers": [
             {
                 **charger_body(account, charger),

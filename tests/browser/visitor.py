@@ -1,0 +1,73 @@
+"""Someone who looks at Home Assistant through a browser, and takes note of what it complains about."""
+
+from dataclasses import dataclass, field
+import re
+from typing import Self
+
+from playwright.async_api import ConsoleMessage, Error, Locator, Page
+
+from scripts.demo_home.home import NAME, PASSWORD
+from scripts.demo_home.stage import Stage
+
+_ICONS_OF_OTHERS = "/api/brands/"
+"""Home Assistant loads them from the internet."""
+_BROKEN_OFF = "disconnected"
+"""What Home Assistant says when a page is left while it loads."""
+
+
+@dataclass
+class Visitor:
+    """A page of the demo."""
+
+    stage: Stage
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        """Listen to the browser's console."""
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", self._hear_error)
+
+    async def log_in(self) -> Self:
+        """Enter name and password, and wait until Home Assistant is there."""
+        await self.page.goto(self.stage.home.url)
+        await self.page.locator("input[name=username]").fill(NAME)
+        await self.page.locator("input[name=password]").fill(PASSWORD)
+        await self.page.keyboard.press("Enter")
+        await self.page.wait_for_function("document.querySelector('home-assistant')?.hass?.user")
+        return self
+
+    async def open(self, path: str) -> None:
+        """Open a page of Home Assistant by its path."""
+        await self.page.goto(f"{self.stage.home.url}/{path}")
+
+    def section(self, title: str) -> Locator:
+        """Return the part of a dashboard below a heading."""
+        heading = self.page.locator("hui-heading-card", has_text=_just(title))
+        return self.page.locator("hui-grid-section").filter(has=heading)
+
+    async def figure(self, title: str, tile: str, nth: int = 0) -> str:
+        """Return what a tile in a section shows below its name; of several of that name the nth."""
+        name = self.page.locator("[slot=primary]", has_text=_just(tile))
+        found = self.section(title).locator("hui-tile-card:visible").filter(has=name).nth(nth)
+        return await found.locator("[slot=secondary]").inner_text()
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error" and _ICONS_OF_OTHERS not in message.location["url"]:
+            self.complaints.append(message.text)
+
+    def _hear_error(self, error: Error) -> None:
+        if error.message != _BROKEN_OFF:
+            self.complaints.append(error.message)
+
+
+def number(text: str, language: str = "en") -> float:
+    """Return the number in a text such as `1,234.56 kWh`, in Dutch `1.234,56 kWh`."""
+    digits = re.sub(r"[^\d.,-]", "", text)
+    if language == "nl":
+        digits = digits.translate(str.maketrans(".,", ",."))
+    return float(digits.replace(",", ""))
+
+
+def _just(text: str) -> re.Pattern[str]:
+    return re.compile(rf"^\s*{re.escape(text)}\s*$")
