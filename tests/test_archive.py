@@ -25,7 +25,6 @@ FULL = Archive(
     last_full_read=START,
     reread_after=START,
     resume=(START, Boundary(datetime(2026, 4, 1, tzinfo=UTC), " 2026-04-01T00:00:00 ")),
-    charger_ids=("c", "gone"),
     sessions=(SESSION,),
     live=(SESSION,),
     readings={"s": ((START, 0.0), (START, 10.5))},
@@ -106,13 +105,3 @@ async def test_an_unreadable_file_begins_anew(
     history = SessionHistory(hass, "entry")
     await history.async_load()
     assert (history.sessions, history.installed_at) == ({}, None)
-
-
-async def test_a_history_knows_its_chargers_from_the_sessions_too(
-    hass: HomeAssistant, hass_storage: dict[str, Any]
-) -> None:
-    data = FULL.to_dict() | {"charger_ids": None}
-    hass_storage[FILE] = {"version": 1, "minor_version": 1, "key": FILE, "data": data}
-    history = SessionHistory(hass, "entry")
-    await history.async_load()
-    assert history.charger_ids == {"c"}

@@ -347,3 +347,14 @@ async def test_a_correction_is_shown(
     session = history.of_charger(GARAGE_ID)[-1]
     history.merge([replace(session, kwh=99.99)])
     assert (await event_of(hass, session.id)).summary == "99.99 kWh"
+
+
+async def test_a_session_that_runs_for_more_than_a_day_is_still_on(
+    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    session = account.start_session(GARAGE_ID, power_kw=0.1)
+    await advance(61)
+    for _ in range(30):
+        await advance(3600)
+    assert (await event_of(hass, session.id)).end > NOW + timedelta(hours=30)
+    assert state(hass).state == "on"

@@ -348,3 +348,61 @@ async def test_an_end_that_joulo_tells_days_later_is_late(
         (STARTED, False),
         (COMPLETED, True),
     ]
+
+
+async def test_a_session_that_is_removed_and_listed_again_is_not_told_again(
+    account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance, told: Told
+) -> None:
+    for _ in range(5):
+        await advance(7)
+    await advance(3601)
+    session = account.start_session(GARAGE_ID)
+    await advance(POLL)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await advance(READ)
+    removed = account.remove_session(session.id)
+    for _ in range(3):
+        await advance(3601)
+    assert session.id not in joulo.runtime_data.chargers.history.sessions
+    account.record_session(removed)
+    for _ in range(2):
+        await advance(3601)
+    assert session.id in joulo.runtime_data.chargers.history.sessions
+    assert len(told()) == 2
+
+
+async def test_a_start_that_is_still_to_come_is_not_told(
+    account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance, told: Told
+) -> None:
+    start = account.clock() + timedelta(days=365)
+    account.record_session(SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=start))
+    for _ in range(3):
+        await advance(3601)
+    assert told() == []
+
+
+async def test_an_end_is_told_before_the_start_of_its_successor(
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    cloud.fail("/chargers", Fault.SERVER_ERROR)
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    first, second = (account.clock() + timedelta(minutes=each) for each in (10, 70))
+    for start in (first, second):
+        account.record_session(
+            SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=None)
+        )
+    await advance(7200)
+    cloud.recover()
+    for _ in range(3):
+        await advance(READ)
+    news = [(kind, attributes["started_at"]) for kind, attributes in told()]
+    assert news[:3] == [
+        (STARTED, first.isoformat()),
+        (COMPLETED, first.isoformat()),
+        (STARTED, second.isoformat()),
+    ]

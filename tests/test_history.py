@@ -144,6 +144,14 @@ def test_a_session_that_gets_its_energy_later_is_valued_then(history: SessionHis
     assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
 
 
+def test_a_session_that_gets_its_ere_later_is_valued_then(history: SessionHistory) -> None:
+    history.merge([replace(completed(), ere_credits=0.0)])
+    history.appraise([charger()], TERMS)
+    history.merge([completed()])
+    history.appraise([charger()], TERMS)
+    assert history.values["s"] > 0
+
+
 def test_a_running_session_has_no_value_yet(history: SessionHistory) -> None:
     history.merge([replace(completed(), ended_at=None)])
     history.appraise([charger()], TERMS)
@@ -233,7 +241,7 @@ def test_energy_that_the_last_answer_left_out_is_known_from_one_before(
     assert history.totals("c").kwh == 9
 
 
-def test_energy_that_joulo_withholds_in_the_end_is_unknown_everywhere(
+def test_energy_that_joulo_withholds_in_the_end_stays_as_it_was_seen(
     history: SessionHistory,
 ) -> None:
     history.observe(charger(session="s", kwh=9), NOW)
@@ -241,8 +249,52 @@ def test_energy_that_joulo_withholds_in_the_end_is_unknown_everywhere(
     history.merge([replace(completed(), kwh=None, ere_credits=None)])
     history.conclude(NOW, full=True)
     (session,) = history.of_charger("c")
-    assert session.kwh is None
-    assert history.totals("c").kwh == 0
+    assert session.kwh == 9
+    assert history.totals("c").kwh == 9
+
+
+def test_totals_are_unknown_while_every_figure_is(history: SessionHistory) -> None:
+    history.merge([replace(completed(), kwh=None, ere_credits=None)])
+    history.conclude(NOW, full=True)
+    totals = history.totals("c")
+    assert (totals.kwh, totals.ere) == (None, None)
+    history.merge([completed("other")])
+    assert history.totals("c").kwh == 10
+
+
+def test_the_later_of_two_figures_of_an_open_session_wins(history: SessionHistory) -> None:
+    history.observe(charger(session="s", kwh=3), NOW)
+    history.observe(charger(), NOW)
+    history.merge([replace(completed(kwh=9), ended_at=None)])
+    newest = history.newest("c")
+    assert newest is not None
+    assert newest.kwh == 9
+
+
+def test_a_session_listed_as_ended_while_its_charger_shows_it_still_runs(
+    history: SessionHistory,
+) -> None:
+    history.observe(charger(session="s", kwh=1), NOW)
+    history.merge([completed(kwh=2)])
+    newest = history.newest("c")
+    assert newest is not None
+    assert (newest.id, newest.kwh, history.running) == ("s", 1, {"c": "s"})
+
+
+def test_a_charger_that_shows_an_ended_session_and_does_not_charge_is_idle(
+    history: SessionHistory,
+) -> None:
+    shown = charger(session="s", kwh=1)
+    history.observe(shown, NOW)
+    history.merge([completed()])
+    history.observe(replace(shown, is_charging=False), NOW)
+    assert history.running == {}
+
+
+def test_one_reading_is_kept_of_every_hour(history: SessionHistory) -> None:
+    for minutes, kwh in ((5, 1.0), (55, 2.0), (65, 3.0)):
+        history.observe(charger(session="s", kwh=kwh), START + timedelta(minutes=minutes))
+    assert [kwh for _, kwh in history.readings["s"]] == [2.0, 3.0]
 
 
 # What a read of a span of time concludes
@@ -250,7 +302,7 @@ def test_energy_that_joulo_withholds_in_the_end_is_unknown_everywhere(
 
 def settle(history: SessionHistory, *seen: str, at: datetime) -> bool:
     """Conclude a complete read of everything that brought the given sessions."""
-    return history.settle(set(seen), None, at, at)
+    return history.settle(set(seen), None, at, at, listed={"c"})
 
 
 def test_a_session_goes_when_two_reads_miss_it(history: SessionHistory) -> None:
@@ -283,11 +335,27 @@ def test_an_empty_read_says_nothing(history: SessionHistory) -> None:
     assert set(history.sessions) == {"s"}
 
 
+def test_what_goes_along_with_its_charger_stays(history: SessionHistory) -> None:
+    history.merge([completed(), replace(completed("other"), charger_id="other")])
+    for now in (NOW, NOW + READ_AGAIN):
+        assert not history.settle({"other"}, None, now, now, listed={"other"})
+    assert set(history.sessions) == {"s", "other"}
+
+
+def test_of_a_charger_that_went_a_session_goes_when_others_are_listed(
+    history: SessionHistory,
+) -> None:
+    history.merge([completed(), completed("other")])
+    history.settle({"other"}, None, NOW, NOW, listed=())
+    history.settle({"other"}, None, NOW, NOW + READ_AGAIN, listed=())
+    assert set(history.sessions) == {"other"}
+
+
 def test_what_a_read_does_not_reach_is_not_missing(history: SessionHistory) -> None:
     history.merge([completed(), completed("other")])
     after = START + timedelta(seconds=1)
     for now in (NOW, NOW + READ_AGAIN):
-        assert not history.settle({"other"}, after, now, now)
+        assert not history.settle({"other"}, after, now, now, listed={"c"})
     assert set(history.sessions) == {"s", "other"}
 
 
@@ -395,6 +463,32 @@ async def test_pages_of_the_past_that_come_back_empty_remove_nothing(
         cloud.recover()
         await advance(HOUR)
     assert ids(joulo) == before
+    assert cloud.refused() == []
+
+
+async def test_an_empty_answer_is_no_full_read(
+    cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    await load(advance)
+    history: SessionHistory = joulo.runtime_data.chargers.history
+    before = history.last_full_read
+    cloud.fail("/sessions", Fault.EMPTY_ACCOUNT)
+    await advance(31 * 86_400)
+    await advance(HOUR)
+    assert history.last_full_read == before
+
+
+async def test_a_session_of_three_weeks_is_known_within_the_hour_of_its_end(
+    account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    await load(advance)
+    session = account.start_session(GARAGE_ID, power_kw=0.01)
+    for _ in range(21 * 4):
+        await advance(6 * HOUR)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await advance(HOUR)
+    assert joulo.runtime_data.chargers.history.is_confirmed(session.id)
     assert cloud.refused() == []
 
 

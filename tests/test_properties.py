@@ -78,7 +78,7 @@ type Change = tuple[int, Any]
 
 
 def drawn() -> list[list[Change]]:
-    """Return the same examples in every run."""
+    """Return the same examples in every run of the same source: constants in it are tried too."""
     examples: list[list[Change]] = []
 
     @settings(

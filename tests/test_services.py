@@ -415,6 +415,7 @@ async def test_without_a_price_a_statement_has_no_costs(
         ("\t=1+1", "\t'=1+1"),
         ("\r=1+1", "\r'=1+1"),
         ("Garage;=1+1", "Garage;'=1+1"),
+        ('Garage;"=1+1', "Garage;\"'=1+1"),
         ("Garage, @SUM(A1)", "Garage, '@SUM(A1)"),
         ('Garage, "links"; 1+1', 'Garage, "links"; 1+1'),
         ("Garage", "Garage"),

@@ -342,7 +342,7 @@ async def test_an_hour_that_lost_its_energy_carries_the_sum(
     await advance(QUIET)
     for minutes in (0, 11):
         now = NOW + timedelta(minutes=minutes)
-        history.settle({"first", "last"}, None, now, now)
+        history.settle({"first", "last"}, None, now, now, listed={CHARGER})
     await advance(QUIET)
     assert await recorded(ENERGY) == [
         Row(at(-20), 10, 10),
@@ -353,13 +353,20 @@ async def test_an_hour_that_lost_its_energy_carries_the_sum(
 
 @pytest.mark.usefixtures("writer")
 async def test_a_charger_that_lost_its_only_session_holds_nothing(
-    history: SessionHistory, advance: Advance, recorded: Recorded
+    hass: HomeAssistant,
+    owner: MockConfigEntry,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
 ) -> None:
+    dr.async_get(hass).async_get_or_create(
+        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}
+    )
     history.merge([session("gone", -3, 1)])
     await advance(QUIET)
     for minutes in (0, 11):
         now = NOW + timedelta(minutes=minutes)
-        history.settle({"of another charger"}, None, now, now)
+        history.settle({"of another charger"}, None, now, now, listed={CHARGER})
     await advance(QUIET)
     assert await recorded(ENERGY) == [Row(at(-3), 0, 0)]
 
@@ -452,7 +459,7 @@ async def test_after_any_changes_the_sums_are_those_of_the_history(
         kept = {known for known in history.sessions if chance.random() < 0.8}
         for _ in range(2):
             now += timedelta(minutes=11)
-            history.settle(kept, None, now, now)
+            history.settle(kept, None, now, now, listed={CHARGER})
 
     def clear() -> None:
         recorder.async_clear_statistics([ENERGY])
@@ -652,7 +659,7 @@ async def test_of_two_accounts_only_the_one_that_lists_a_charger_writes_it(
     handed_over.clear()
     for minutes in (0, 11):
         now = NOW + timedelta(minutes=minutes)
-        history.settle({"of another charger"}, None, now, now)
+        history.settle({"of another charger"}, None, now, now, listed={CHARGER})
     await advance(QUIET)
     assert handed_over == [], "from now on it is the new owner's"
 

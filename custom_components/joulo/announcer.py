@@ -107,7 +107,8 @@ class SessionAnnouncer:
 
     async def _async_announce(self) -> None:
         async with self._lock:
-            for due in sorted(self._due(dt_util.utcnow()), key=_order):
+            # What happens at one moment stays as it comes: an end before its successor's start.
+            for due in sorted(self._due(dt_util.utcnow()), key=lambda due: due.at):
                 if self._stopped:
                     return
                 told = self._history.told.get(due.session.id, ())
@@ -117,19 +118,19 @@ class SessionAnnouncer:
                     tell(due.announcement, self._attributes(due))
 
     def _due(self, now: datetime) -> Iterator[_Due]:
-        for charger_id in tuple(self._history.charger_ids):
+        for charger_id in self._history.charger_ids():
             if charger_id not in self._listeners and not self._is_muted(charger_id):
                 # Its entity is still to come.
                 continue
             for session in self._history.of_charger(charger_id):
                 told = self._history.told.get(session.id, ())
-                if Announcement.STARTED not in told and self._is_news(session.started_at):
+                if Announcement.STARTED not in told and self._is_news(session.started_at, now):
                     yield _Due(session.started_at, Announcement.STARTED, session)
                 end = session.ended_at
                 if (
                     Announcement.COMPLETED not in told
                     and end is not None
-                    and self._is_news(end)
+                    and self._is_news(end, now)
                     and (self._history.is_confirmed(session.id) or now - end >= _PATIENCE)
                 ):
                     yield _Due(end, Announcement.COMPLETED, session)
@@ -143,17 +144,13 @@ class SessionAnnouncer:
         entity = registry.async_get(entity_id) if entity_id else None
         return entity is not None and entity.disabled
 
-    def _is_news(self, moment: datetime) -> bool:
-        """Whether something happened since the integration was installed."""
+    def _is_news(self, moment: datetime, now: datetime) -> bool:
+        """Whether something has happened since the integration was installed, and is not still to come."""
         installed_at = self._history.installed_at
-        return installed_at is not None and moment >= installed_at
+        return installed_at is not None and installed_at <= moment <= now
 
     def _attributes(self, due: _Due) -> dict[str, Any]:
         value = self._history.values.get(due.session.id)
         was_away = due.at < self._history.watching_since
         late = was_away or dt_util.utcnow() - due.at >= _STALE
         return figures(due.session, value) | {"late": late}
-
-
-def _order(due: _Due) -> tuple[datetime, bool]:
-    return due.at, due.announcement is Announcement.COMPLETED

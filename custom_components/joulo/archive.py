@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from mashumaro import field_options
@@ -24,6 +24,9 @@ def _listed(value: object) -> list[Any]:
 def _read_texts(value: object) -> tuple[str, ...]:
     return tuple(text for item in _listed(value) if (text := read_text(item)) is not None)
 
+
+_RELOAD = timedelta(seconds=10)
+"""A reload takes less, a restart of Home Assistant more."""
 
 type Resume = tuple[datetime, Boundary]
 """When a read of all sessions began, and where its next page begins."""
@@ -82,9 +85,6 @@ class Archive(Model):
     last_full_read: datetime | None = None
     reread_after: datetime | None = None
     resume: Resume | None = field(default=None, metadata=field_options(_write_resume, _read_resume))
-    charger_ids: tuple[str, ...] = field(
-        default=(), metadata=field_options(deserialize=_read_texts)
-    )
     sessions: tuple[ChargingSession, ...] = _sessions()
     live: tuple[ChargingSession, ...] = _sessions()
     readings: dict[str, tuple[Reading, ...]] = field(
@@ -96,3 +96,8 @@ class Archive(Model):
     told: dict[str, tuple[str, ...]] = field(
         default_factory=dict, metadata=field_options(deserialize=_read_told)
     )
+
+    def watching_since(self, now: datetime) -> datetime:
+        """Return since when nothing can have passed unseen, at a start right now."""
+        since, until = self.watched_since, self.watched_until
+        return since if since and until and now - until < _RELOAD else now

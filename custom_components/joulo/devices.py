@@ -69,7 +69,7 @@ class ChargerDevices:
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, charger.id)},
-            model=connection.value if isinstance(connection, ConnectionType) else None,
+            model=connection.value if isinstance(connection, ConnectionType) else UNDEFINED,
             via_device_id=account_device_id,
             name=charger.nickname or UNDEFINED,
             # One without a nickname is called by what it is.

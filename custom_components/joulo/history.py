@@ -1,9 +1,8 @@
 """Every charging session that is known, by id, kept across restarts."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from math import fsum
 from typing import Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -15,13 +14,19 @@ from .api.models import read_model
 from .archive import Archive, Resume
 from .const import DOMAIN
 from .hours import Reading, hour_of
-from .sessions import closed, ere_credits, estimated_ere, session_value
+from .removals import Removals
+from .sessions import (
+    closed,
+    ere_credits,
+    estimated_ere,
+    session_value,
+    total,
+    with_last_reading,
+    with_later_figure,
+)
 
 _VERSION = 1
 _SAVE_DELAY = 30
-_CONFIRM_REMOVAL = timedelta(minutes=10)
-_RELOAD = timedelta(seconds=10)
-"""A reload takes less, a restart of Home Assistant more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How much is known: completed sessions, the oldest one's start, and the last read of all there are."""
+    """How much is known: sessions that Joulo lists, the oldest one's start, and the last read of all there are."""
 
     sessions: int
     oldest: datetime | None
@@ -52,8 +57,6 @@ class SessionHistory:
         """What `/chargers` showed and `/sessions` does not list as completed yet."""
         self.running: dict[str, str] = {}
         """The id of the session that runs, by charger."""
-        self.charger_ids: set[str] = set()
-        """Of all chargers that ever had a session, also of those that went."""
         self.readings: dict[str, tuple[Reading, ...]] = {}
         """By session id: the last reading of every hour in which it was watched."""
         self.values: dict[str, float] = {}
@@ -74,7 +77,7 @@ class SessionHistory:
         """Until when no difference from Joulo's totals has everything read again."""
         self.revision = 0
         """Grows whenever `/sessions` brings something new."""
-        self._missing: dict[str, datetime] = {}
+        self._removals = Removals()
         self._of_charger: dict[str, tuple[ChargingSession, ...]] = {}
         self._listeners: list[CALLBACK_TYPE] = []
         self._closed = False
@@ -93,18 +96,11 @@ class SessionHistory:
         if archive is None:
             return
         self.installed_at = archive.installed_at
-        if (
-            archive.watched_since is not None
-            and archive.watched_until is not None
-            and self.watching_since - archive.watched_until < _RELOAD
-        ):
-            self.watching_since = archive.watched_since
+        self.watching_since = archive.watching_since(self.watching_since)
         self.last_read = archive.last_read
         self.last_full_read = archive.last_full_read
         self.reread_after = archive.reread_after
         self.resume = archive.resume
-        known = archive.sessions + archive.live
-        self.charger_ids = {*archive.charger_ids, *(session.charger_id for session in known)}
         self.sessions = {session.id: session for session in archive.sessions}
         self.live = {session.id: session for session in archive.live}
         self.readings = archive.readings
@@ -143,7 +139,7 @@ class SessionHistory:
             self.end_running(charger.id, min(now, current.started_at))
             self.running[charger.id] = current.id
         before = self.live.get(current.id)
-        is_same = before is not None and before.started_at == current.started_at
+        is_same = before and before.started_at == current.started_at
         self._show(
             ChargingSession(
                 id=current.id,
@@ -177,11 +173,18 @@ class SessionHistory:
             self._news()
 
     def settle(
-        self, seen: set[str], since: datetime | None, until: datetime, now: datetime
+        self,
+        seen: set[str],
+        since: datetime | None,
+        until: datetime,
+        now: datetime,
+        *,
+        listed: Collection[str],
     ) -> bool:
         """Conclude a complete read of a span of time; return whether sessions are missing in it.
 
-        A session goes when two such reads, ten minutes apart, do not list it among others.
+        A session goes when two such reads, ten minutes apart, do not list it among others. If its charger
+        is not `listed` any more, and none of its sessions is, they went with it: those are kept.
         """
         if not seen:
             return False
@@ -191,17 +194,13 @@ class SessionHistory:
             for session in known.values()
             if (since is None or session.started_at >= since) and session.started_at <= until
         }
-        missing = span - seen - set(self.running.values())
-        gone = {
+        shown = {*listed, *(known[each].charger_id for each in seen if each in known)}
+        missing = {
             session_id
-            for session_id in missing
-            if now - self._missing.get(session_id, now) >= _CONFIRM_REMOVAL
+            for session_id in span - seen - set(self.running.values())
+            if known[session_id].charger_id in shown
         }
-        self._missing = {
-            session_id: at
-            for session_id, at in ((dict.fromkeys(missing, now)) | self._missing).items()
-            if session_id not in (span - missing) and session_id not in gone
-        }
+        gone = self._removals.confirmed(missing, span, now)
         for session_id in gone:
             self._forget(session_id)
         if gone:
@@ -246,7 +245,11 @@ class SessionHistory:
         if charger_id not in self._of_charger:
             known = self.sessions | self._unconfirmed()
             self._of_charger[charger_id] = closed(
-                (session for session in known.values() if session.charger_id == charger_id),
+                (
+                    with_last_reading(session, self.readings.get(session.id, ()))
+                    for session in known.values()
+                    if session.charger_id == charger_id
+                ),
                 running=self.running.get(charger_id),
             )
         return self._of_charger[charger_id]
@@ -260,15 +263,19 @@ class SessionHistory:
             if session.ended_at is not None and session.id not in unconfirmed
         )
 
+    def charger_ids(self) -> set[str]:
+        """Return the ids of all chargers that have sessions, also of those that went."""
+        return {session.charger_id for session in (self.sessions | self.live).values()}
+
     def newest(self, charger_id: str) -> ChargingSession | None:
         """Return the session that runs on a charger, else the last one that did."""
         if (running := self.running.get(charger_id)) is not None:
             return self.live[running]
-        return max(self.of_charger(charger_id), key=_start, default=None)
+        return next(reversed(self.of_charger(charger_id)), None)
 
     def last_completed(self, charger_id: str) -> ChargingSession | None:
         """Return the newest session of a charger that Joulo lists as ended."""
-        return max(self.completed(charger_id), key=_start, default=None)
+        return next(reversed(self.completed(charger_id)), None)
 
     def totals(self, charger_id: str) -> Totals:
         """Return what a charger has delivered and earned in all; unknown until all has been read."""
@@ -276,8 +283,8 @@ class SessionHistory:
             return Totals(None, None)
         sessions = self.of_charger(charger_id)
         return Totals(
-            fsum(session.kwh or 0.0 for session in sessions),
-            fsum(ere_credits(session) or 0.0 for session in sessions),
+            total([session.kwh for session in sessions]),
+            total([ere_credits(session) for session in sessions]),
         )
 
     def progress(self) -> Progress:
@@ -285,6 +292,18 @@ class SessionHistory:
         oldest = min(self.sessions.values(), key=_start, default=None)
         start = oldest.started_at if oldest else None
         return Progress(len(self.sessions), start, self.last_full_read)
+
+    def unsettled_since(self, overlap: timedelta) -> datetime | None:
+        """Return from when on Joulo may still change figures, or has yet to tell how a session ended."""
+        if self.last_read is None:
+            return None
+        since = self.last_read - overlap
+        ended = (
+            session
+            for session in self._unconfirmed().values()
+            if (session.ended_at or since) > since
+        )
+        return min([since, *(session.started_at for session in ended)])
 
     def is_confirmed(self, session_id: str) -> bool:
         """Whether Joulo lists a session with its end."""
@@ -297,33 +316,23 @@ class SessionHistory:
         if before == session:
             return False
         self.sessions[session.id] = session
-        self.charger_ids.add(session.charger_id)
         if before is not None and ere_credits(session) and not ere_credits(before):
             # It was worth nothing for want of energy.
             self.values.pop(session.id, None)
         return True
 
     def _unconfirmed(self) -> dict[str, ChargingSession]:
-        """Return what chargers showed of sessions whose end Joulo does not list, as far as it was seen."""
+        """Return what chargers showed of sessions whose end Joulo does not list, with the later figure."""
         return {
-            session_id: self._with_last_reading(session)
+            session_id: with_later_figure(session, self.sessions.get(session_id))
             for session_id, session in self.live.items()
             if not self.is_confirmed(session_id)
         }
-
-    def _with_last_reading(self, session: ChargingSession) -> ChargingSession:
-        """Fill in the energy that the last answer left out, and one before it did not."""
-        readings = self.readings.get(session.id)
-        if session.kwh is not None or not readings:
-            return session
-        kwh = readings[-1][1]
-        return replace(session, kwh=kwh, ere_credits=estimated_ere(kwh, session.started_at))
 
     def _show(self, session: ChargingSession) -> None:
         """Keep what a charger showed; write only what a restart would miss."""
         before = self.live.get(session.id)
         self.live[session.id] = session
-        self.charger_ids.add(session.charger_id)
         self._of_charger.pop(session.charger_id, None)
         if before is None or before.id_tag != session.id_tag:
             self.changed()
@@ -378,7 +387,6 @@ class SessionHistory:
             last_full_read=self.last_full_read,
             reread_after=self.reread_after,
             resume=self.resume,
-            charger_ids=tuple(sorted(self.charger_ids)),
             sessions=tuple(self.sessions.values()),
             live=tuple(self.live.values()),
             readings=dict(self.readings),

@@ -6,11 +6,13 @@ import logging
 
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
 from .api import Door, JouloClient, JouloError, JouloRateLimitError, SessionRange
 from .archive import Resume
+from .devices import charger_ids
 from .history import SessionHistory
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,7 +88,7 @@ class SessionReader:
         if history.installed_at is None:
             history.installed_at = now
         full = self._is_full_read_due(now)
-        since = None if full or history.last_read is None else history.last_read - _OVERLAP
+        since = None if full else history.unsettled_since(_OVERLAP)
         return _Walk(SessionRange(self._client, since=since), now, since, now, full)
 
     def _is_full_read_due(self, now: datetime) -> bool:
@@ -123,7 +125,10 @@ class SessionReader:
                 self._full_read_wanted, history.resume = True, None
                 history.changed()
             return
-        missing = history.settle(walk.pages.seen, walk.since, walk.until, dt_util.utcnow())
+        listed = charger_ids(dr.async_get(self._hass), self._entry)
+        missing = history.settle(
+            walk.pages.seen, walk.since, walk.until, dt_util.utcnow(), listed=listed
+        )
         history.conclude(walk.begun, full=walk.full)
         if walk.full:
             # What is missing goes once another read misses it too.

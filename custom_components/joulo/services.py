@@ -115,7 +115,7 @@ def _rows(call: ServiceCall) -> list[Row]:
     names = _charger_names(call.hass, entry)
     sessions = (
         session
-        for charger_id in chargers or history.charger_ids
+        for charger_id in chargers or history.charger_ids()
         for session in history.completed(charger_id)
         if (start is None or start <= session.started_at)
         and (end is None or session.started_at < end)
@@ -125,7 +125,7 @@ def _rows(call: ServiceCall) -> list[Row]:
         row(
             session,
             history.values.get(session.id),
-            charger_name=names.get(session.charger_id, session.charger_nickname),
+            charger_name=names.get(session.charger_id) or session.charger_nickname,
             price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
         )
         for session in sorted(sessions, key=lambda session: (session.started_at, session.id))

@@ -3,14 +3,16 @@
 Sources: Joulo developer docs, Sessions (ERE credits and euros) and Energy statistics (months).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
+from math import fsum
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from .api import ChargingSession, Energy, Me, Month
+from .hours import HOUR, Reading
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 """Joulo's months and years follow this zone wherever Home Assistant runs."""
@@ -23,8 +25,6 @@ FOSSIL_REFERENCE = 0.6588
 
 LONGEST_OPEN = timedelta(days=1)
 """A session whose end Joulo never sent counts as ended after it."""
-
-_HOUR = timedelta(hours=1)
 
 
 def closed(
@@ -49,6 +49,21 @@ def _closed_by(session: ChargingSession, following: ChargingSession) -> Charging
     if session.ended_at is not None:
         return session
     return replace(session, ended_at=min(following.started_at, session.started_at + LONGEST_OPEN))
+
+
+def with_later_figure(session: ChargingSession, listed: ChargingSession | None) -> ChargingSession:
+    """Return what a charger showed, with what `/sessions` lists where that is more: energy only grows."""
+    if listed is None or (listed.kwh or 0.0) <= (session.kwh or 0.0):
+        return session
+    return replace(session, kwh=listed.kwh, ere_credits=listed.ere_credits)
+
+
+def with_last_reading(session: ChargingSession, readings: Sequence[Reading]) -> ChargingSession:
+    """Return a session with the energy that Joulo leaves out now, and once did not."""
+    if session.kwh is not None or not readings:
+        return session
+    kwh = readings[-1][1]
+    return replace(session, kwh=kwh, ere_credits=estimated_ere(kwh, session.started_at))
 
 
 def estimated_ere(kwh: float | None, started_at: datetime) -> float | None:
@@ -84,11 +99,17 @@ def session_value(
     return net_value(ere_credits(session), me)
 
 
+def total(figures: Sequence[float | None]) -> float | None:
+    """Return a sum without what is unknown; itself unknown where that is every figure."""
+    known = [figure for figure in figures if figure is not None]
+    return fsum(known) if known or not figures else None
+
+
 def duration(started_at: datetime, ended_at: datetime | None) -> float | None:
     """Return the hours between; unknown while there is no end, or one before the start."""
     if ended_at is None or ended_at < started_at:
         return None
-    return (ended_at - started_at) / _HOUR
+    return (ended_at - started_at) / HOUR
 
 
 def average_power(kwh: float | None, hours: float | None) -> float | None:
@@ -110,16 +131,17 @@ def figures(session: ChargingSession, value: float | None) -> dict[str, Any]:
         "session_id": session.id,
         "started_at": session.started_at.isoformat(),
         "ended_at": session.ended_at.isoformat() if session.ended_at else None,
-        "energy_kwh": _rounded(session.kwh, 3),
-        "ere_credits": _rounded(ere_credits(session), 3),
-        "value_eur": _rounded(value, 2),
-        "duration_minutes": _rounded(minutes, 1),
-        "average_power_kw": _rounded(average_power(session.kwh, hours), 2),
+        "energy_kwh": rounded(session.kwh, 3),
+        "ere_credits": rounded(ere_credits(session), 3),
+        "value_eur": rounded(value, 2),
+        "duration_minutes": rounded(minutes, 1),
+        "average_power_kw": rounded(average_power(session.kwh, hours), 2),
         "tag_id": session.id_tag,
     }
 
 
-def _rounded(figure: float | None, decimals: int) -> float | None:
+def rounded(figure: float | None, decimals: int) -> float | None:
+    """Return a figure with so many decimals, if it is known."""
     return None if figure is None else round(figure, decimals)
 
 

@@ -9,14 +9,13 @@ import csv
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from io import StringIO
-from math import fsum
 import re
 from typing import Any
 
 from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession, SessionStatus
-from .sessions import figures
+from .sessions import figures, rounded, total
 from .wording import Wording
 
 type Row = dict[str, Any]
@@ -45,7 +44,7 @@ _COLUMNS = (
 )
 _MOMENTS = ("started_at", "ended_at")
 
-_RUN_BY_SPREADSHEETS = re.compile(r"((?:^|[,;|\t\r\n])\s*)(?=[=+@-])")
+_RUN_BY_SPREADSHEETS = re.compile(r"((?:^|[,;|\t\r\n])[\s\"]*)(?=[=+@-])")
 """Where a formula begins: also behind a separator that is not ours, but may be the spreadsheet's."""
 
 
@@ -72,7 +71,8 @@ def totals(rows: Sequence[Row]) -> Row:
     A sum leaves out what is unknown, and is itself unknown where that is every row's figure.
     """
     return {"sessions": len(rows)} | {
-        figure: _total([row[figure] for row in rows], _DECIMALS[figure]) for figure in _SUMMED
+        figure: rounded(total([row[figure] for row in rows]), _DECIMALS[figure])
+        for figure in _SUMMED
     }
 
 
@@ -94,11 +94,6 @@ def _cost(kwh: float | None, price_per_kwh: float | None) -> float | None:
         return None
     cost = Decimal(str(kwh)) * Decimal(str(price_per_kwh))
     return float(cost.quantize(_CENT, ROUND_HALF_UP))
-
-
-def _total(amounts: Sequence[float | None], decimals: int) -> float | None:
-    known = [amount for amount in amounts if amount is not None]
-    return round(fsum(known), decimals) if known or not amounts else None
 
 
 def _cell(column: str, value: Any, wording: Wording) -> str:

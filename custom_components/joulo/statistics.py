@@ -131,13 +131,14 @@ class StatisticsWriter:
 
     def _own_chargers(self) -> list[str]:
         """Return the chargers that this account writes: of several that know one, the first that lists it."""
+        known = self._history.charger_ids() | charger_ids(self._devices, self._entry)
         listed: dict[str, ConfigEntry] = {}
         for entry in self._hass.config_entries.async_entries(DOMAIN, include_disabled=False):
             for charger_id in charger_ids(self._devices, entry):
                 listed.setdefault(charger_id, entry)
         return [
             charger_id
-            for charger_id in sorted(self._history.charger_ids)
+            for charger_id in sorted(known)
             if listed.get(charger_id, self._entry) is self._entry
         ]
 
@@ -154,6 +155,7 @@ class StatisticsWriter:
 
     async def _async_catch_up(self) -> None:
         """Wait until the recorder has written what it was given: what it holds is compared with."""
+        # Its own `async_block_till_done` does not wait for the task that is under way.
         written = self._hass.loop.create_future()
         get_instance(self._hass).queue_task(SynchronizeTask(written))
         await written

@@ -23,29 +23,25 @@ class SessionRange:
         """Whether a page was empty that begins with a session known to be there: a hiccup, or it has just gone."""
         self._client = client
         self._since = since
-        self._until = until
+        self.until = until
+        """Where the next page begins: with it a walk can be taken up again."""
         self._offset = 0
         self.seen: set[str] = set()
         """The ids of all sessions so far, readable or not."""
 
-    @property
-    def until(self) -> Boundary | None:
-        """Where the next page begins: with it a walk can be taken up again."""
-        return self._until
-
     async def read_page(self) -> tuple[ChargingSession, ...]:
         """Return the next page's sessions that no page brought before; then `complete` may be true."""
         page = await self._client.session_page(
-            since=self._since, until=self._until, offset=self._offset
+            since=self._since, until=self.until, offset=self._offset
         )
         fresh = tuple(session for session in page.sessions if session.id not in self.seen)
         has_news = not page.ids <= self.seen
         self.seen |= page.ids
         if not page.full:
             self.complete = True
-            self.broken_off = self._until is not None and not self._offset and not page.rows
-        elif has_news and page.oldest not in {None, self._until}:
-            self._until, self._offset = page.oldest, 0
+            self.broken_off = self.until is not None and not self._offset and not page.rows
+        elif has_news and page.oldest not in {None, self.until}:
+            self.until, self._offset = page.oldest, 0
         elif has_news or not self._offset:
             # More sessions share this moment than fit on a page: step on inside it.
             self._offset += page.rows
