@@ -1,0 +1,97 @@
+"""What every blueprint has."""
+
+import json
+from pathlib import Path
+from urllib.parse import quote
+
+from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
+from homeassistant.components.blueprint.importer import _get_github_import_url
+from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.helpers.selector import selector
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
+import pytest
+
+from .conftest import BLUEPRINTS, REPOSITORY
+
+DOCS = REPOSITORY / "docs"
+HOME = "https://github.com/ha-joulo/ha-joulo/blob/main"
+BADGE = "https://my.home-assistant.io/badges/blueprint_import.svg"
+IMPORT = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
+
+FILES = sorted(BLUEPRINTS.rglob("*.yaml"))
+
+each_blueprint = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+
+
+def load(file: Path) -> Blueprint:
+    """Return a blueprint as Home Assistant reads it."""
+    return Blueprint(
+        load_yaml_dict(str(file)),
+        path=str(file.relative_to(BLUEPRINTS / "automation")),
+        expected_domain="automation",
+        schema=AUTOMATION_BLUEPRINT_SCHEMA,
+    )
+
+
+def test_there_are_four() -> None:
+    assert [file.stem for file in FILES] == [
+        "charger_offline",
+        "evcc_vehicle",
+        "monthly_statement",
+        "session_finished",
+    ]
+
+
+@each_blueprint
+def test_home_assistant_accepts_a_blueprint(file: Path) -> None:
+    assert load(file).validate() is None
+
+
+@each_blueprint
+def test_a_blueprint_says_where_it_comes_from_and_can_be_imported_from_there(file: Path) -> None:
+    source = load(file).metadata["source_url"]
+    path = file.relative_to(REPOSITORY)
+    assert source == f"{HOME}/{path}"
+    raw = f"https://raw.githubusercontent.com/ha-joulo/ha-joulo/main/{path}"
+    assert str(_get_github_import_url(source)) == raw
+
+
+@each_blueprint
+def test_what_happens_while_a_run_lasts_waits_for_its_turn(file: Path) -> None:
+    assert load(file).data["mode"] == "queued"
+
+
+@each_blueprint
+def test_an_imported_blueprint_is_the_same(file: Path) -> None:
+    """Home Assistant does not keep the file, but writes it anew."""
+    blueprint = load(file)
+    assert parse_yaml(blueprint.yaml()) == blueprint.data
+
+
+@each_blueprint
+def test_a_blueprint_asks_for_the_same_home_assistant_as_the_integration(file: Path) -> None:
+    hacs = json.loads((REPOSITORY / "hacs.json").read_text(encoding="utf-8"))
+    assert load(file).metadata["homeassistant"] == {"min_version": hacs["homeassistant"]}
+
+
+@each_blueprint
+def test_the_documentation_has_a_badge_that_imports_a_blueprint(file: Path) -> None:
+    source = load(file).metadata["source_url"]
+    link = f"[![Import the blueprint]({BADGE})]({IMPORT}{quote(source, safe='')})"
+    assert link in (DOCS / "automations.md").read_text(encoding="utf-8")
+
+
+@each_blueprint
+def test_a_default_is_something_that_could_be_chosen(file: Path) -> None:
+    for asked in load(file).inputs.values():
+        assert asked["name"]
+        choose = selector(asked["selector"])
+        if "default" in asked:
+            choose(asked["default"])  # type: ignore[operator]
+
+
+@each_blueprint
+def test_every_input_is_used(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    for name in load(file).inputs:
+        assert f"!input {name}\n" in text

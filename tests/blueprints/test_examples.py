@@ -1,0 +1,155 @@
+"""The examples in the documentation, as somebody would paste them."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+import re
+from typing import Any
+
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from homeassistant.components.automation import SERVICE_TRIGGER
+from homeassistant.components.automation.config import async_validate_config_item
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
+from homeassistant.components.rest_command import CONFIG_SCHEMA as REST_COMMAND
+from homeassistant.components.template.config import async_validate_config_section
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant
+from homeassistant.setup import async_setup_component
+from homeassistant.util.yaml import parse_yaml
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from tests.conftest import Advance
+from tests.simulator import GARAGE_ID, SimulatedAccount
+
+from .conftest import POLL, READ, REPOSITORY, Device, Phone
+
+ZOES_TAG = "04A3B2C1D2E3F4"
+A_DEVICE = "0123456789abcdef0123456789abcdef"
+
+AUTOMATIONS, EVCC = (REPOSITORY / "docs" / f"{page}.md" for page in ("automations", "evcc"))
+
+
+def examples(page: Path) -> list[str]:
+    """Return the YAML in a page of the documentation."""
+    text = page.read_text(encoding="utf-8")
+    return re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def paste(text: str) -> dict[str, Any]:
+    """Return an example as Home Assistant reads it."""
+    read = parse_yaml(text)
+    assert isinstance(read, dict)
+    return read
+
+
+def example(page: Path, words: str) -> str:
+    """Return the one example that has these words."""
+    (found,) = (text for text in examples(page) if words in text)
+    return found
+
+
+@pytest.mark.parametrize("text", [*examples(AUTOMATIONS), *examples(EVCC)])
+async def test_home_assistant_accepts_an_example(hass: HomeAssistant, text: str) -> None:
+    match parse_yaml(text):
+        case list() as actions:
+            await async_validate_config_item(hass, "id", {"triggers": [], "actions": actions})
+        case {"template": [section]}:
+            await async_validate_config_section(hass, section)
+        case {"rest_command": _} as config:
+            REST_COMMAND(config)
+        case {"chargers": [{"identify": identify}], "vehicles": [{"identifiers": [tag]}]}:
+            # For EVCC, not for Home Assistant.
+            assert set(identify) == {"source", "uri", "entity"}
+            assert tag == ZOES_TAG
+        case dict() as parts:
+            await async_validate_config_item(hass, "id", {"triggers": [], "actions": [], **parts})
+        case other:
+            pytest.fail(f"What is {other}?")
+
+
+async def test_a_session_that_is_complete_is_told(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    device: Device,
+    phone: Phone,
+    advance: Advance,
+) -> None:
+    text = example(AUTOMATIONS, "title: Charging session complete")
+    text = text.replace(A_DEVICE, device(GARAGE_ID)).replace("notify.my_phone", "notify.phone")
+    assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(text)})
+    account.start_session(GARAGE_ID, power_kw=10)
+    await advance(3600)
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    await advance(READ)
+    assert phone.messages == [("Charging session complete", "10.0 kWh, 3.33 ERE, EUR 1.32")]
+
+
+async def test_what_one_vehicle_charged_this_year_is_told(
+    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, phone: Phone
+) -> None:
+    tag = next(session.tag for session in account.completed() if session.tag)
+    text = example(AUTOMATIONS, "response_variable: charged")
+    text = text.replace(ZOES_TAG, tag).replace("notify.my_phone", "notify.phone")
+    assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(text)})
+    await hass.services.async_call(
+        AUTOMATION, SERVICE_TRIGGER, {ATTR_ENTITY_ID: "automation.automation_0"}, blocking=True
+    )
+    ((_, message),) = phone.messages
+    assert re.fullmatch(r"Zoe: [\d.]+ kWh in [1-9]\d* sessions", message)
+
+
+async def test_by_rest_evcc_is_told_the_vehicle_that_belongs_to_the_tag(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    device: Device,
+    advance: Advance,
+    aiohttp_server: Callable[[web.Application], Awaitable[TestServer]],
+) -> None:
+    told: list[tuple[str, str]] = []
+
+    async def assign(request: web.Request) -> web.Response:
+        told.append((request.match_info["id"], request.match_info["name"]))
+        return web.json_response({"result": {"vehicle": request.match_info["name"]}})
+
+    evcc = web.Application()
+    evcc.router.add_post("/api/loadpoints/{id}/vehicle/{name}", assign)
+    address = str((await aiohttp_server(evcc)).make_url("")).rstrip("/")
+
+    command = example(EVCC, "rest_command:").replace("http://evcc.local:7070", address)
+    assert await async_setup_component(hass, "rest_command", paste(command))
+    automation = example(EVCC, "rest_command.evcc_vehicle").replace(A_DEVICE, device(GARAGE_ID))
+    assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(automation)})
+    for tag in (ZOES_TAG, "another", "04B7C8D9E0F1A2"):
+        account.start_session(GARAGE_ID, tag=tag)
+        await advance(POLL)
+        account.end_session(GARAGE_ID)
+        await advance(POLL)
+    assert told == [("1", "zoe"), ("1", "db:2")]
+
+
+@pytest.mark.parametrize(
+    ("page", "sensor", "idle", "charging"),
+    [
+        (AUTOMATIONS, "sensor.vehicle_at_the_charger", "unknown", "Zoe"),
+        (EVCC, "sensor.garage_tag_for_evcc", "none", ZOES_TAG),
+    ],
+    ids=["by its name", "for evcc"],
+)
+async def test_a_template_sensor_follows_the_tag(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    page: Path,
+    sensor: str,
+    idle: str,
+    charging: str,
+) -> None:
+    assert await async_setup_component(hass, "template", paste(example(page, "- sensor:")))
+    await hass.async_block_till_done()
+    assert hass.states.is_state(sensor, idle)
+    account.start_session(GARAGE_ID, tag=ZOES_TAG)
+    await advance(POLL)
+    assert hass.states.is_state(sensor, charging)

@@ -1,0 +1,177 @@
+"""What the statement of a month says, and when it is sent."""
+
+from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.automation import SERVICE_TRIGGER
+from homeassistant.components.automation.const import DOMAIN as AUTOMATION
+from homeassistant.const import ATTR_ENTITY_ID
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
+
+from tests.conftest import Advance
+from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedSession
+
+from .conftest import READ, Automate, Device, Phone
+
+FIRST_OF_JULY = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
+"""At noon in Amsterdam."""
+
+type Ask = Callable[..., Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def ask(
+    automate: Automate,
+    joulo: MockConfigEntry,
+    phone: Phone,
+    advance: Advance,
+    freezer: FrozenDateTimeFactory,
+) -> Ask:
+    """Return a function that makes an automation and lets the time come at which it is to act."""
+
+    async def ask(when: datetime = FIRST_OF_JULY, **inputs: Any) -> None:
+        for _ in range(6):  # the pages of the history
+            await advance(7)
+        freezer.move_to(when - timedelta(seconds=READ + 5))
+        await advance(READ)
+        await automate("monthly_statement", {"recipients": ["notify.phone"]} | inputs)
+        assert phone.messages == []
+        await advance(6)
+
+    return ask
+
+
+def record(account: SimulatedAccount, start: datetime) -> SimulatedSession:
+    """Enter a session of an hour and 10 kW on the garage's charger in the books."""
+    end = start + timedelta(hours=1)
+    return account.record_session(
+        SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=end, power_kw=10)
+    )
+
+
+def of_month(account: SimulatedAccount, charger_id: str | None = None) -> list[SimulatedSession]:
+    """Return the sessions of June in the books, oldest first."""
+    sessions = list(account.completed(charger_id))[::-1]
+    return [s for s in sessions if f"{dt_util.as_local(s.started_at):%Y-%m}" == "2026-06"]
+
+
+async def test_on_the_first_of_the_month_the_totals_and_a_table_of_the_month_before_are_sent(
+    account: SimulatedAccount, phone: Phone, ask: Ask
+) -> None:
+    await ask(price_per_kwh=0.25)
+    ((title, message),) = phone.messages
+    assert title == "Charging sessions of 06-2026"
+    totals, table = message.split("\n\n")
+    assert totals.splitlines() == [
+        "Sessions: 8",
+        "Energy: 210.30 kWh",
+        "Costs: € 52.59",
+        "ERE credits: 69.97 ERE",
+        "ERE value: € 20.00",
+    ]
+    headings, *rows, last = table.splitlines()
+    assert headings.startswith("Start,End,")
+    assert [row.split(",")[-1] for row in rows] == [session.id for session in of_month(account)]
+    assert last == "Total,,,,,210.300,52.59,69.970,20.00,"
+
+
+async def test_a_month_begins_at_midnight_where_home_assistant_is(
+    account: SimulatedAccount, phone: Phone, ask: Ask
+) -> None:
+    before, first = (
+        record(account, datetime(2026, 6, 30, hour, minute, tzinfo=UTC))
+        for hour, minute in ((21, 59), (22, 0))
+    )
+    last, after = (
+        record(account, datetime(2026, 7, 31, hour, minute, tzinfo=UTC))
+        for hour, minute in ((21, 59), (22, 0))
+    )
+    await ask(datetime(2026, 8, 1, 10, 0, tzinfo=UTC))
+    ((_, message),) = phone.messages
+    assert first.id in message
+    assert last.id in message
+    assert before.id not in message
+    assert after.id not in message
+
+
+async def test_in_january_it_is_december_of_the_year_before(
+    account: SimulatedAccount, phone: Phone, ask: Ask
+) -> None:
+    session = record(account, datetime(2026, 12, 31, 22, 30, tzinfo=UTC))
+    await ask(datetime(2027, 1, 1, 11, 0, tzinfo=UTC))
+    ((title, message),) = phone.messages
+    assert title == "Charging sessions of 12-2026"
+    assert message.startswith("Sessions: 1\nEnergy: 10.00 kWh\n")
+    assert session.id in message
+
+
+async def test_of_an_empty_month_it_is_told_that_it_is_empty(
+    account: SimulatedAccount, phone: Phone, ask: Ask
+) -> None:
+    await ask(datetime(2026, 9, 1, 10, 0, tzinfo=UTC), price_per_kwh=0.25)
+    ((title, message),) = phone.messages
+    assert title == "Charging sessions of 08-2026"
+    assert message.startswith("Sessions: 0\nEnergy: 0.00 kWh\nCosts: € 0.00\n")
+    assert "None" not in message
+
+
+async def test_without_a_price_there_are_no_costs(phone: Phone, ask: Ask) -> None:
+    await ask()
+    ((_, message),) = phone.messages
+    assert "Costs: –\n" in message  # noqa: RUF001
+
+
+async def test_it_may_be_of_one_charger_only(
+    account: SimulatedAccount, phone: Phone, ask: Ask, device: Device
+) -> None:
+    await ask(charger=device(GARAGE_ID))
+    ((_, message),) = phone.messages
+    sessions = of_month(account, GARAGE_ID)
+    assert message.startswith(f"Sessions: {len(sessions)}\n")
+    assert all(session.id in message for session in sessions)
+
+
+async def test_on_other_days_nothing_is_sent(phone: Phone, ask: Ask) -> None:
+    await ask(FIRST_OF_JULY + timedelta(days=1))
+    assert phone.messages == []
+
+
+async def test_at_another_time_if_asked(phone: Phone, ask: Ask) -> None:
+    await ask(FIRST_OF_JULY - timedelta(hours=4), time="08:00:00")
+    assert len(phone.messages) == 1
+
+
+async def test_by_hand_it_can_be_had_again_on_any_day(
+    hass: HomeAssistant, phone: Phone, ask: Ask
+) -> None:
+    await ask(FIRST_OF_JULY + timedelta(days=29))
+    await hass.services.async_call(
+        AUTOMATION, SERVICE_TRIGGER, {ATTR_ENTITY_ID: "automation.automation_0"}, blocking=True
+    )
+    ((title, _),) = phone.messages
+    assert title == "Charging sessions of 06-2026"
+
+
+async def test_the_wording_can_be_dutch_and_without_the_table(
+    hass: HomeAssistant, phone: Phone, ask: Ask
+) -> None:
+    message = "{{ sessions }} sessies, {{ energy | replace('.', ',') }}"
+    await ask(title="Laadsessies {{ month }}", message=message)
+    assert phone.messages == [("Laadsessies 06-2026", "8 sessies, 210,30 kWh")]
+
+
+async def test_other_actions_are_given_title_message_and_table(
+    hass: HomeAssistant, account: SimulatedAccount, ask: Ask
+) -> None:
+    calls = async_mock_service(hass, "notify", "mail")
+    data = {"title": "{{ title }}", "message": "{{ message }}", "data": {"table": "{{ csv }}"}}
+    await ask(other_actions=[{"action": "notify.mail", "data": data}])
+    (call,) = calls
+    assert call.data["title"] == "Charging sessions of 06-2026"
+    assert call.data["message"].endswith(call.data["data"]["table"])
+    assert len(call.data["data"]["table"].splitlines()) == len(of_month(account)) + 2
