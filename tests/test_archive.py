@@ -1,7 +1,8 @@
 """What is written down of the history comes back, and what is damaged in it costs only itself."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -78,6 +79,20 @@ def test_a_damaged_reading_costs_no_other() -> None:
     document["readings"]["s"].insert(0, ["when?", 3])
     document["readings"]["s"].append([START.isoformat(), None])
     assert loaded(document).readings == FULL.readings
+
+
+def test_a_restart_counts_as_an_absence_and_a_reload_does_not() -> None:
+    for seconds, since in ((0, START), (9.9, START), (10, None), (-1, None)):
+        now = START + timedelta(seconds=seconds)
+        archive = replace(FULL, watched_since=START, watched_until=START)
+        assert archive.watching_since(now) == (since or now)
+
+
+def test_what_has_been_told_is_not_told_again_although_nobody_knows_what_it_was() -> None:
+    later = START + timedelta(days=3)
+    document = replace(FULL, watched_until=later).to_dict()
+    assert loaded(document).telling_since() == START
+    assert loaded(document | {"told": "damaged"}).telling_since() == later
 
 
 @FROZEN_GARBAGE

@@ -1,5 +1,6 @@
 """Chargers come, are renamed and go without a reload."""
 
+from homeassistant.config_entries import ConfigEntryDisabler
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
@@ -244,3 +245,23 @@ async def test_a_charger_that_moves_to_another_account_takes_its_place_there(
     assert device_of(device_registry, neighbours, SCHUUR_ID) is not None
     assert hass.states.is_state("sensor.schuur_status", "online")
     assert "unique" not in caplog.text.lower()
+
+
+async def test_a_disabled_account_lets_go_of_its_chargers(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    url: str,
+    advance: Advance,
+) -> None:
+    cloud.accounts.append(SimulatedAccount(token="joulo_the_neighbours"))
+    cloud.accounts[1].add_charger(SimulatedCharger(id=SCHUUR_ID, nickname="Schuur"))
+    neighbours = MockConfigEntry(
+        domain=DOMAIN, data={CONF_URL: url, CONF_TOKEN: "joulo_the_neighbours"}
+    )
+    neighbours.add_to_hass(hass)
+    await hass.config_entries.async_set_disabled_by(joulo.entry_id, ConfigEntryDisabler.USER)
+    assert await hass.config_entries.async_setup(neighbours.entry_id)
+    await advance(POLL)
+    assert hass.states.is_state("sensor.schuur_status", "online")

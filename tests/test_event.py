@@ -391,18 +391,64 @@ async def test_an_end_is_told_before_the_start_of_its_successor(
 ) -> None:
     cloud.fail("/chargers", Fault.SERVER_ERROR)
     cloud.fail("/sessions", Fault.SERVER_ERROR)
-    first, second = (account.clock() + timedelta(minutes=each) for each in (10, 70))
-    for start in (first, second):
+    first, second, third = (account.clock() + timedelta(minutes=each) for each in (10, 70, 90))
+    for start, end in ((first, second), (second, third)):
         account.record_session(
-            SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=None)
+            SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=end)
         )
     await advance(7200)
     cloud.recover()
     for _ in range(3):
         await advance(READ)
-    news = [(kind, attributes["started_at"]) for kind, attributes in told()]
-    assert news[:3] == [
+    assert [(kind, attributes["started_at"]) for kind, attributes in told()] == [
         (STARTED, first.isoformat()),
         (COMPLETED, first.isoformat()),
         (STARTED, second.isoformat()),
+        (COMPLETED, second.isoformat()),
     ]
+
+
+async def test_an_end_that_is_noticed_late_waits_for_its_figures_all_the_same(
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    live: Advance,
+    told: Told,
+) -> None:
+    await live(120)
+    start, end = (account.clock() + timedelta(minutes=each) for each in (5, 60))
+    session = account.plan_session(GARAGE_ID, start, end)
+    account.plan_session(GARAGE_ID, end + timedelta(minutes=2), end + timedelta(hours=3))
+    await live(15 * 60)
+    for path in ("/chargers", "/sessions"):
+        cloud.fail(path, Fault.SERVER_ERROR)
+    await live(75 * 60)
+    cloud.recover()
+    await live(30 * 60)
+    ((_, completed),) = [news for news in told() if news[0] == COMPLETED]
+    assert completed["energy_kwh"] == float(session.kwh_at(account.clock()))
+
+
+async def test_while_home_assistant_stops_nothing_is_told(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    advance: Advance,
+    told: Told,
+) -> None:
+    """What is remembered then would be written at the very end only, or never."""
+    to_disk = Store._async_write_data
+
+    async def stop_meanwhile(store: Store[Any], data: dict[str, Any]) -> None:
+        if store.key == FILE and "data" in data and data["data"]["told"]:
+            hass.set_state(CoreState.stopping)
+        await to_disk(store, data)
+
+    account.start_session(GARAGE_ID)
+    account.start_session(OPRIT_ID)
+    with patch.object(Store, "_async_write_data", stop_meanwhile):
+        await advance(POLL)
+    assert len(told()) == 1
+    hass.set_state(CoreState.running)
+    await advance(POLL)
+    assert len(told()) == 2

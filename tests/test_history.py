@@ -104,6 +104,29 @@ def test_the_next_session_does_not_inherit_a_tag(history: SessionHistory) -> Non
     assert newest.id_tag is None
 
 
+def test_a_tag_stays_although_the_start_of_its_session_is_corrected(
+    history: SessionHistory,
+) -> None:
+    history.observe(charger(session="s", tag="T"), NOW)
+    earlier = CurrentSession(id="s", started_at=START - timedelta(seconds=1))
+    history.observe(replace(charger(session="s"), current_session=earlier), NOW)
+    newest = history.newest("c")
+    assert newest is not None
+    assert (newest.started_at, newest.id_tag) == (earlier.started_at, "T")
+
+
+def test_a_session_that_moves_to_another_charger_is_there_only(history: SessionHistory) -> None:
+    here = charger(session="s", kwh=5)
+    there = replace(charger(session="s", kwh=6), id="there")
+    history.observe(here, NOW)
+    assert len(history.of_charger("c")) == 1
+    history.observe(there, NOW)
+    history.observe(charger(), NOW)
+    assert history.of_charger("c") == ()
+    (moved,) = history.of_charger("there")
+    assert (moved.kwh, moved.ended_at) == (6, None)
+
+
 def test_a_tag_that_was_seen_live_stays_with_its_session(history: SessionHistory) -> None:
     history.observe(charger(session="s", tag="T"), NOW)
     history.merge([completed()])
@@ -150,6 +173,17 @@ def test_a_session_that_gets_its_ere_later_is_valued_then(history: SessionHistor
     history.merge([completed()])
     history.appraise([charger()], TERMS)
     assert history.values["s"] > 0
+
+
+def test_a_session_that_goes_on_after_all_is_valued_at_its_later_end(
+    history: SessionHistory,
+) -> None:
+    history.merge([replace(completed(kwh=1), ere_credits=0.4)])
+    history.appraise([charger()], TERMS)
+    history.merge([replace(completed(kwh=1), ere_credits=0.4, ended_at=None)])
+    history.merge([completed()])
+    history.appraise([charger()], TERMS)
+    assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
 
 
 def test_a_running_session_has_no_value_yet(history: SessionHistory) -> None:

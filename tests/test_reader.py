@@ -235,6 +235,20 @@ async def test_a_long_first_load_writes_down_how_far_it_is(
     assert cloud.refused() == []
 
 
+async def test_when_it_was_installed_is_written_though_nothing_could_be_read(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    entry: MockConfigEntry,
+    live: Advance,
+    hass_storage: dict[str, Any],
+) -> None:
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await live(60)
+    installed_at = datetime.fromisoformat(hass_storage[FILE]["data"]["installed_at"])
+    assert installed_at - NOW < timedelta(seconds=1)
+
+
 async def test_a_crash_before_anything_was_written_begins_anew(
     hass: HomeAssistant,
     account: SimulatedAccount,

@@ -106,8 +106,10 @@ def recorder(_now: None, quiet: None, recorder_mock: Recorder) -> Recorder:
 
 @pytest.fixture
 def history(hass: HomeAssistant) -> SessionHistory:
-    """Return an empty history."""
-    return SessionHistory(hass, "entry")
+    """Return an empty history of which nothing is left to be read."""
+    history = SessionHistory(hass, "entry")
+    history.last_full_read = NOW
+    return history
 
 
 @pytest.fixture
@@ -634,34 +636,86 @@ async def test_the_statistics_outlive_charger_and_entry(
     assert await recorded(statistic) == complete
 
 
-async def test_of_two_accounts_only_the_one_that_lists_a_charger_writes_it(
+@pytest.fixture
+async def other_writer(
+    hass: HomeAssistant, owner: MockConfigEntry, writer: StatisticsWriter
+) -> AsyncGenerator[StatisticsWriter]:
+    """Return the writer of a second account, of which nothing is left to be read either."""
+    entry = MockConfigEntry(domain=DOMAIN, entry_id="other")
+    entry.add_to_hass(hass)
+    other = StatisticsWriter(hass, entry, SessionHistory(hass, "other"))
+    other.history.last_full_read = NOW
+    other.async_start()
+    yield other
+    await entry._async_process_on_unload(hass)
+
+
+def listed_by(hass: HomeAssistant, writer: StatisticsWriter) -> dr.DeviceEntry:
+    """Let a writer's account list the charger."""
+    return dr.async_get(hass).async_get_or_create(
+        config_entry_id=writer.entry.entry_id, identifiers={(DOMAIN, CHARGER)}
+    )
+
+
+@pytest.mark.parametrize("with_its_past", [True, False])
+async def test_a_charger_that_moves_to_another_account_keeps_its_past(
     hass: HomeAssistant,
-    owner: MockConfigEntry,
     writer: StatisticsWriter,
-    history: SessionHistory,
+    other_writer: StatisticsWriter,
+    advance: Advance,
+    recorded: Recorded,
+    *,
+    with_its_past: bool,
+) -> None:
+    device = listed_by(hass, writer)
+    writer.history.merge([session()])
+    await advance(QUIET)
+    listed_by(hass, other_writer)
+    dr.async_get(hass).async_remove_device(device.id)
+    other_writer.history.merge([session(), session("new", -2, 1)][not with_its_past :])
+    await advance(QUIET)
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(20)
+    assert sum_of(await recorded(ERE)) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("listing", ["both", "none"])
+async def test_a_charger_that_two_accounts_know_is_written_by_one(
+    hass: HomeAssistant,
+    writer: StatisticsWriter,
+    other_writer: StatisticsWriter,
     advance: Advance,
     recorded: Recorded,
     handed_over: list[str],
+    listing: str,
 ) -> None:
-    new_owner = MockConfigEntry(domain=DOMAIN, entry_id="new")
-    new_owner.add_to_hass(hass)
-    devices = dr.async_get(hass)
-    device = devices.async_get_or_create(
-        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}
-    )
+    for each in (writer, other_writer):
+        if listing == "both":
+            listed_by(hass, each)
+        # Both have been told of it, of its value at another time.
+        each.history.merge([session()])
+        each.history.values["s"] = 1.0 if each is writer else 2.0
+    await advance(QUIET)
+    assert sum_of(await recorded(VALUE)) == pytest.approx(1)
+    handed_over.clear()
+    for _ in range(5):
+        await advance(HOUR)
+    assert handed_over == []
+
+
+async def test_nothing_is_taken_from_the_past_while_it_is_being_read(
+    writer: StatisticsWriter, history: SessionHistory, advance: Advance, recorded: Recorded
+) -> None:
     history.merge([session()])
     await advance(QUIET)
-    devices.async_get_or_create(config_entry_id=new_owner.entry_id, identifiers={(DOMAIN, CHARGER)})
-    history.merge([session("while both list it", -2, 1)])
+    history.last_full_read = None
+    history.sessions.clear()
+    history.merge([session("new", -2, 1)])
     await advance(QUIET)
-    assert sum_of(await recorded(ENERGY)) == 20
-    devices.async_remove_device(device.id)
-    handed_over.clear()
-    for minutes in (0, 11):
-        now = NOW + timedelta(minutes=minutes)
-        history.settle({"of another charger"}, None, now, now, listed={CHARGER})
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(10)
+    history.merge([session()])
+    history.conclude(NOW, full=True)
     await advance(QUIET)
-    assert handed_over == [], "from now on it is the new owner's"
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(20)
 
 
 @pytest.mark.usefixtures("writer")

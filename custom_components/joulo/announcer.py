@@ -59,6 +59,8 @@ class SessionAnnouncer:
         self._entry = entry
         self._history = history
         self._listeners: dict[str, Tell] = {}
+        self._noticed: dict[str, datetime] = {}
+        """By session id: when an end was noticed that Joulo has not listed yet."""
         self._lock = asyncio.Lock()
         self._stopped = False
 
@@ -109,7 +111,8 @@ class SessionAnnouncer:
         async with self._lock:
             # What happens at one moment stays as it comes: an end before its successor's start.
             for due in sorted(self._due(dt_util.utcnow()), key=lambda due: due.at):
-                if self._stopped:
+                # While Home Assistant stops, nothing is written before its very end.
+                if self._stopped or self._hass.state is not CoreState.running:
                     return
                 told = self._history.told.get(due.session.id, ())
                 self._history.told[due.session.id] = (*told, due.announcement)
@@ -127,13 +130,20 @@ class SessionAnnouncer:
                 if Announcement.STARTED not in told and self._is_news(session.started_at, now):
                     yield _Due(session.started_at, Announcement.STARTED, session)
                 end = session.ended_at
-                if (
+                if end is None:
+                    self._noticed.pop(session.id, None)
+                elif (
                     Announcement.COMPLETED not in told
-                    and end is not None
                     and self._is_news(end, now)
-                    and (self._history.is_confirmed(session.id) or now - end >= _PATIENCE)
+                    and self._is_settled(session, now)
                 ):
                     yield _Due(end, Announcement.COMPLETED, session)
+
+    def _is_settled(self, session: ChargingSession, now: datetime) -> bool:
+        """Whether Joulo lists an end, or has had its time to since it was noticed here."""
+        if self._history.is_confirmed(session.id):
+            return True
+        return now - self._noticed.setdefault(session.id, now) >= _PATIENCE
 
     def _is_muted(self, charger_id: str) -> bool:
         """Whether the user has disabled the charger's entity: what passes meanwhile is never told."""

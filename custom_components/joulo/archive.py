@@ -65,7 +65,9 @@ def _read_values(value: object) -> dict[str, float]:
     }
 
 
-def _read_told(value: object) -> dict[str, tuple[str, ...]]:
+def _read_told(value: object) -> dict[str, tuple[str, ...]] | None:
+    if not isinstance(value, dict):
+        return None
     return {session_id: _read_texts(items) for session_id, items in _items(value)}
 
 
@@ -93,11 +95,16 @@ class Archive(Model):
     values: dict[str, float] = field(
         default_factory=dict, metadata=field_options(deserialize=_read_values)
     )
-    told: dict[str, tuple[str, ...]] = field(
-        default_factory=dict, metadata=field_options(deserialize=_read_told)
+    told: dict[str, tuple[str, ...]] | None = field(
+        default=None, metadata=field_options(deserialize=_read_told)
     )
 
     def watching_since(self, now: datetime) -> datetime:
         """Return since when nothing can have passed unseen, at a start right now."""
         since, until = self.watched_since, self.watched_until
-        return since if since and until and now - until < _RELOAD else now
+        was_reload = until is not None and timedelta() <= now - until < _RELOAD
+        return since if since and was_reload else now
+
+    def telling_since(self) -> datetime | None:
+        """Return from when on sessions are news: what has been told already must not be told again."""
+        return self.installed_at if self.told is not None else self.watched_until

@@ -49,17 +49,21 @@ class Audit:
         kwh = difference(energy, self._completed(), chargers)
         if kwh is None:
             self._asked_at = None
-            history.allow_reread(after=None)
+            self._put_up_with_it_until(None)
             async_clear_disagreement(self._hass, self._entry)
         elif was_read_again:
             self._asked_at = None
-            history.allow_reread(after=now + _AFTER_A_FRUITLESS_READ)
+            self._put_up_with_it_until(now + _AFTER_A_FRUITLESS_READ)
             async_raise_disagreement(self._hass, self._entry, kwh)
         elif history.reread_after is not None and now < history.reread_after:
             async_raise_disagreement(self._hass, self._entry, kwh)
         else:
             self._asked_at = now
             self._reader.want_full_read()
+
+    def _put_up_with_it_until(self, moment: datetime | None) -> None:
+        self._history.reread_after = moment
+        self._history.changed()
 
     def _completed(self) -> list[ChargingSession]:
         return [session for session in self._history.sessions.values() if session.ended_at]

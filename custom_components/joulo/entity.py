@@ -113,5 +113,5 @@ def _unique_ids(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
 
 def _taken_elsewhere(hass: HomeAssistant, entry: ConfigEntry) -> set[str]:
     """Return the unique ids that other accounts hold: a charger that moves waits until it is let go."""
-    others = hass.config_entries.async_entries(DOMAIN)
+    others = hass.config_entries.async_entries(DOMAIN, include_disabled=False)
     return set().union(*(_unique_ids(hass, other) for other in others if other is not entry))

@@ -95,7 +95,7 @@ class SessionHistory:
         archive = read_model(Archive)(await self._store.async_load())
         if archive is None:
             return
-        self.installed_at = archive.installed_at
+        self.installed_at = archive.telling_since()
         self.watching_since = archive.watching_since(self.watching_since)
         self.last_read = archive.last_read
         self.last_full_read = archive.last_full_read
@@ -105,7 +105,7 @@ class SessionHistory:
         self.live = {session.id: session for session in archive.live}
         self.readings = archive.readings
         self.values = archive.values
-        self.told = archive.told
+        self.told = archive.told or {}
 
     async def async_save(self) -> None:
         """Write everything now."""
@@ -139,7 +139,6 @@ class SessionHistory:
             self.end_running(charger.id, min(now, current.started_at))
             self.running[charger.id] = current.id
         before = self.live.get(current.id)
-        is_same = before and before.started_at == current.started_at
         self._show(
             ChargingSession(
                 id=current.id,
@@ -149,7 +148,7 @@ class SessionHistory:
                 kwh=current.kwh_so_far,
                 ere_credits=estimated_ere(current.kwh_so_far, current.started_at),
                 # The card stays the same for a whole session, even if an answer leaves it out.
-                id_tag=current.id_tag or (before.id_tag if before and is_same else None),
+                id_tag=current.id_tag or (before.id_tag if before else None),
             )
         )
         if current.kwh_so_far is not None:
@@ -157,7 +156,9 @@ class SessionHistory:
 
     def end_running(self, charger_id: str, now: datetime) -> None:
         """Take note that the session that ran on a charger does so no more."""
-        if (session_id := self.running.pop(charger_id, None)) is not None:
+        session_id = self.running.pop(charger_id, None)
+        # One that has moved runs on elsewhere.
+        if session_id is not None and session_id not in self.running.values():
             self._show(replace(self.live[session_id], ended_at=now))
             self.changed()
 
@@ -215,12 +216,6 @@ class SessionHistory:
             self.resume = None
             self._notify()
         self.changed()
-
-    def allow_reread(self, *, after: datetime | None) -> None:
-        """Remember until when a difference from Joulo's totals is put up with."""
-        if self.reread_after != after:
-            self.reread_after = after
-            self.changed()
 
     def appraise(self, chargers: Iterable[Charger], me: Me | None) -> None:
         """Value every completed session that has no value yet: a later price does not change it."""
@@ -289,9 +284,8 @@ class SessionHistory:
 
     def progress(self) -> Progress:
         """Return how far the history reaches."""
-        oldest = min(self.sessions.values(), key=_start, default=None)
-        start = oldest.started_at if oldest else None
-        return Progress(len(self.sessions), start, self.last_full_read)
+        oldest = min((session.started_at for session in self.sessions.values()), default=None)
+        return Progress(len(self.sessions), oldest, self.last_full_read)
 
     def unsettled_since(self, overlap: timedelta) -> datetime | None:
         """Return from when on Joulo may still change figures, or has yet to tell how a session ended."""
@@ -316,8 +310,9 @@ class SessionHistory:
         if before == session:
             return False
         self.sessions[session.id] = session
-        if before is not None and ere_credits(session) and not ere_credits(before):
-            # It was worth nothing for want of energy.
+        gets_ere = before and ere_credits(session) and not ere_credits(before)
+        if gets_ere or session.ended_at is None:
+            # It was worth nothing for want of energy, or it goes on after all.
             self.values.pop(session.id, None)
         return True
 
@@ -333,7 +328,8 @@ class SessionHistory:
         """Keep what a charger showed; write only what a restart would miss."""
         before = self.live.get(session.id)
         self.live[session.id] = session
-        self._of_charger.pop(session.charger_id, None)
+        for charger in {session.charger_id, before.charger_id if before else session.charger_id}:
+            self._of_charger.pop(charger, None)
         if before is None or before.id_tag != session.id_tag:
             self.changed()
 
@@ -393,7 +389,3 @@ class SessionHistory:
             values=dict(self.values),
             told=dict(self.told),
         ).to_dict()
-
-
-def _start(session: ChargingSession) -> datetime:
-    return session.started_at

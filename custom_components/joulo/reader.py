@@ -87,6 +87,7 @@ class SessionReader:
         history = self._history
         if history.installed_at is None:
             history.installed_at = now
+            history.changed()
         full = self._is_full_read_due(now)
         since = None if full else history.unsettled_since(_OVERLAP)
         return _Walk(SessionRange(self._client, since=since), now, since, now, full)

@@ -5,9 +5,11 @@ from the first difference to the end, so that a crash, a correction or a deletio
 """
 
 import asyncio
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from itertools import batched, dropwhile
 import logging
 from math import isclose
@@ -32,6 +34,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later, async_track_utc_time_change
 from homeassistant.helpers.recorder import get_instance
 from homeassistant.util import dt as dt_util, slugify
+from homeassistant.util.hass_dict import HassKey
 from homeassistant.util.unit_conversion import EnergyConverter
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -51,6 +54,10 @@ _BATCH = 1000
 _TOLERANCE = 1e-6
 """kWh, ERE credits or EUR; databases may round the last digit."""
 _EPOCH = dt_util.utc_from_timestamp(0)
+
+
+_WRITERS: HassKey[list[StatisticsWriter]] = HassKey(f"{DOMAIN}_statistics")
+"""Those of all accounts that are set up."""
 
 
 class _Statistic(NamedTuple):
@@ -80,23 +87,26 @@ class StatisticsWriter:
     def __init__(self, hass: HomeAssistant, entry: ConfigEntry, history: SessionHistory) -> None:
         """Prepare to write what an entry's history holds."""
         self._hass = hass
-        self._entry = entry
-        self._history = history
+        self.entry = entry
+        self.history = history
         self._devices = dr.async_get(hass)
+        self._writers = hass.data.setdefault(_WRITERS, [])
         self._cancel: CALLBACK_TYPE | None = None
         self._write: asyncio.Task[None] | None = None
 
     @callback
     def async_start(self) -> None:
         """Write from now on, until the entry is unloaded."""
+        self._writers.append(self)
         self._async_write_soon()
         for stop in (
-            self._history.async_listen(self._async_write_soon),
+            partial(self._writers.remove, self),
+            self.history.async_listen(self._async_write_soon),
             # By then the chargers have told what they had delivered by the full hour.
             async_track_utc_time_change(self._hass, self._async_write_now, minute=1, second=30),
             self._async_cancel,
         ):
-            self._entry.async_on_unload(stop)
+            self.entry.async_on_unload(stop)
 
     @callback
     def _async_write_soon(self) -> None:
@@ -111,7 +121,7 @@ class StatisticsWriter:
         if self._write is not None and not self._write.done():
             self._async_write_soon()
             return
-        self._write = self._entry.async_create_background_task(
+        self._write = self.entry.async_create_background_task(
             self._hass, self.async_write(), "Writing charging sessions to the statistics"
         )
 
@@ -122,7 +132,9 @@ class StatisticsWriter:
             self._cancel = None
 
     async def async_write(self) -> None:
-        """Write what the recorder lacks."""
+        """Write what the recorder lacks, once all is known: what is not read yet would count as gone."""
+        if self.history.last_full_read is None:
+            return
         try:
             for charger_id in self._own_chargers():
                 await self._async_write_charger(charger_id)
@@ -130,17 +142,15 @@ class StatisticsWriter:
             _LOGGER.warning("The statistics are written later: %s", error)
 
     def _own_chargers(self) -> list[str]:
-        """Return the chargers that this account writes: of several that know one, the first that lists it."""
-        known = self._history.charger_ids() | charger_ids(self._devices, self._entry)
-        listed: dict[str, ConfigEntry] = {}
-        for entry in self._hass.config_entries.async_entries(DOMAIN, include_disabled=False):
-            for charger_id in charger_ids(self._devices, entry):
-                listed.setdefault(charger_id, entry)
-        return [
-            charger_id
-            for charger_id in sorted(known)
-            if listed.get(charger_id, self._entry) is self._entry
-        ]
+        """Return the chargers that this account writes: each by the first that lists it, or else that knows it."""
+        writers: dict[str, StatisticsWriter] = {}
+        for writer in self._writers:
+            for charger_id in charger_ids(self._devices, writer.entry):
+                writers.setdefault(charger_id, writer)
+        for writer in self._writers:
+            for charger_id in writer.history.charger_ids():
+                writers.setdefault(charger_id, writer)
+        return sorted(charger_id for charger_id, writer in writers.items() if writer is self)
 
     async def _async_write_charger(self, charger_id: str) -> None:
         await self._async_catch_up()
@@ -161,20 +171,27 @@ class StatisticsWriter:
         await written
 
     def _snapshot(self, charger_id: str) -> _Snapshot:
-        sessions = self._history.of_charger(charger_id)
+        """Return what all accounts know of a charger: one that has moved has a past in another."""
+        histories = [self.history, *(writer.history for writer in self._writers)]
+        known = {
+            session.id: session
+            for history in reversed(histories)
+            for session in history.of_charger(charger_id)
+        }
+        sessions = tuple(sorted(known.values(), key=lambda session: session.started_at))
         return _Snapshot(
             charger_id,
             self._charger_name(charger_id, sessions),
             sessions,
-            dict(self._history.readings),
-            dict(self._history.values),
+            dict(ChainMap(*(history.readings for history in histories))),
+            dict(ChainMap(*(history.values for history in histories))),
             dt_util.utcnow(),
         )
 
     def _charger_name(self, charger_id: str, sessions: Sequence[ChargingSession]) -> str:
         """Return what a charger is called in Home Assistant, or was by Joulo before it was removed."""
         device = self._devices.async_get_device_by_identifier(
-            (DOMAIN, charger_id), self._entry.entry_id
+            (DOMAIN, charger_id), self.entry.entry_id
         )
         names = [session.charger_nickname for session in sessions]
         if device is not None:

@@ -284,6 +284,19 @@ async def test_a_page_of_broken_sessions_is_not_the_end(freezer: FrozenDateTimeF
     assert walk.seen == {row["id"] for row in listed}, "a broken session is there all the same"
 
 
+async def test_a_session_that_only_one_page_has_broken_is_read(
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    listed = rows(150)
+    sound, listed[99] = listed[99], listed[99] | {"charger_id": None}
+    async with handled_by(Listing(listed, heeds="limit offset to")) as client:
+        walk = SessionRange(client)
+        ids = [session.id for session in await walk.read_page()]
+        listed[99] = sound
+        freezer.tick(5)
+        assert len(ids + await read_all(walk, freezer)) == 150
+
+
 @pytest.mark.parametrize("heeds", ["limit", "limit offset"])
 async def test_a_server_that_ignores_the_range_is_not_asked_for_ever(
     freezer: FrozenDateTimeFactory, heeds: str

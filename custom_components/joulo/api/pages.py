@@ -26,6 +26,7 @@ class SessionRange:
         self.until = until
         """Where the next page begins: with it a walk can be taken up again."""
         self._offset = 0
+        self._brought: set[str] = set()
         self.seen: set[str] = set()
         """The ids of all sessions so far, readable or not."""
 
@@ -34,7 +35,8 @@ class SessionRange:
         page = await self._client.session_page(
             since=self._since, until=self.until, offset=self._offset
         )
-        fresh = tuple(session for session in page.sessions if session.id not in self.seen)
+        fresh = tuple(session for session in page.sessions if session.id not in self._brought)
+        self._brought.update(session.id for session in fresh)
         has_news = not page.ids <= self.seen
         self.seen |= page.ids
         if not page.full:
