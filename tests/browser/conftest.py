@@ -33,7 +33,7 @@ _OF_EVERY_PLATFORM = "Failed to load integration for translation: Invalid domain
 type Width = Literal[390, 1280]
 type Scheme = Literal["light", "dark"]
 type Visit = Callable[[Width, Scheme], Awaitable[Visitor]]
-type Picture = Callable[[Visitor, str, Scheme, str], Awaitable[None]]
+type Picture = Callable[[Visitor, str, str], Awaitable[None]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -140,9 +140,8 @@ async def visitor_of(chromium: Browser, stage: Stage, width: Width, scheme: Sche
 def picture(request: pytest.FixtureRequest) -> Picture:
     """Return a function that takes a picture for the documentation, if they are wanted."""
 
-    async def picture(visitor: Visitor, name: str, scheme: Scheme, language: str) -> None:
-        usual = {"light", "en"}
-        full_name = "-".join([name, *(each for each in (scheme, language) if each not in usual)])
+    async def picture(visitor: Visitor, name: str, language: str) -> None:
+        full_name = name if language == "en" else f"{name}-{language}"
         if request.config.getoption("--screenshots"):
             _IMAGES.mkdir(exist_ok=True)
             # What moves has come to rest then.

@@ -1,0 +1,269 @@
+"""The documentation leads where it says, in the order it says, and leaves out nothing that users see."""
+
+from collections.abc import Iterator
+from pathlib import Path
+import re
+
+from homeassistant.const import Platform
+from homeassistant.helpers.entity import EntityDescription
+from homeassistant.util.yaml import load_yaml_dict
+import pytest
+
+from custom_components.joulo.account_sensor import ACCOUNT_SENSORS
+from custom_components.joulo.binary_sensor import CHARGER_BINARY_SENSORS
+from custom_components.joulo.button import CHARGER_BUTTONS
+from custom_components.joulo.calendar import CHARGER_CALENDARS
+from custom_components.joulo.event import CHARGER_EVENTS
+from custom_components.joulo.sensor import CHARGER_SENSORS, LAST_SESSION_SENSORS
+from tests.test_translations import DESCRIPTIONS, ENGLISH
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+READMES = [ROOT / "README.md", ROOT / "README.nl.md"]
+DOCUMENTS = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+
+REPOSITORY = "https://github.com/ha-joulo/ha-joulo"
+FILES = (f"{REPOSITORY}/blob/main/", "https://raw.githubusercontent.com/ha-joulo/ha-joulo/main/")
+KEPT_BY_GITHUB = {"/issues", "/releases/latest", "/commits/main"}
+"""Pages of the repository that are not in it."""
+
+ADDRESS = re.compile(
+    r"https://(?:raw\.githubusercontent|github)\.com/ha-joulo/ha-joulo[^\s\"'`)>|]*"
+)
+MARK_OF_DISABLED = " ○"
+
+type Entities = set[tuple[Platform, str, bool]]
+"""Each with its name, and whether it is enabled by default."""
+
+
+def read(path: Path) -> str:
+    """Return a text."""
+    return path.read_text(encoding="utf-8")
+
+
+def prose(path: Path) -> str:
+    """Return a document without its blocks of code."""
+    return re.sub(r"^( *)```.*?^\1```$", "", read(path), flags=re.DOTALL | re.MULTILINE)
+
+
+def headings(path: Path) -> list[str]:
+    """Return the headings of a document, the title first."""
+    return re.findall(r"^#+ (.+)$", prose(path), re.MULTILINE)
+
+
+def anchors(path: Path) -> set[str]:
+    """Return what GitHub calls the headings in an address."""
+    found: list[str] = []
+    for heading in headings(path):
+        text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).lower()
+        anchor = re.sub(r"[^\w\- ]", "", text).replace(" ", "-")
+        again = sum(re.fullmatch(rf"{anchor}(-\d+)?", other) is not None for other in found)
+        found.append(f"{anchor}-{again}" if again else anchor)
+    return set(found)
+
+
+def targets(text: str) -> Iterator[str]:
+    """Yield where the links and pictures of a text lead, those of a badge both."""
+    for link in re.findall(
+        r"\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)|(?:src|href)=\"([^\"]+)\"", text, re.MULTILINE
+    ):
+        yield next(filter(None, link))
+
+
+def relative(path: Path) -> list[str]:
+    """Return the links of a document that stay in the repository."""
+    return [target for target in targets(prose(path)) if "://" not in target]
+
+
+def leads_somewhere(base: Path, target: str) -> bool:
+    """Return whether a file, and the heading in it if one is named, exist."""
+    name, _, anchor = target.partition("#")
+    path = (base.parent / name).resolve() if name else base
+    return path.is_file() and (not anchor or anchor in anchors(path))
+
+
+def is_there(address: str) -> bool:
+    """Return whether an address of this repository leads to something in it."""
+    for prefix in FILES:
+        if address.startswith(prefix):
+            return leads_somewhere(READMES[0], address.removeprefix(prefix))
+    rest = address.removeprefix(REPOSITORY)
+    if rest in KEPT_BY_GITHUB or not rest:
+        return True
+    return rest.startswith("#") and leads_somewhere(READMES[0], rest)
+
+
+def texts_with_addresses() -> Iterator[Path]:
+    """Yield the files that people may follow an address from."""
+    for folder in (ROOT / ".github", ROOT / "custom_components" / "joulo", ROOT / "blueprints"):
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in {".js", ".json", ".py", ".yaml", ".yml"} and REPOSITORY in read(path):
+                yield path
+
+
+def in_repository(path: Path) -> str:
+    """Return how a test is called that is about a file."""
+    return str(path.relative_to(ROOT))
+
+
+# Links
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=in_repository)
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    astray = [target for target in relative(document) if not leads_somewhere(document, target)]
+    assert astray == []
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *texts_with_addresses()], ids=in_repository)
+def test_every_address_of_this_repository_exists(path: Path) -> None:
+    found = [address.rstrip(".,;:") for address in ADDRESS.findall(read(path))]
+    assert [address for address in found if not is_there(address)] == []
+
+
+# The order
+
+
+CONTENTS = dict(
+    re.findall(
+        r"^\d+\. \[(?P<title>[^\]]+)\]\((?P<page>[^)]+)\): \S",
+        read(DOCS / "README.md"),
+        re.MULTILINE,
+    )
+)
+"""The pages by their titles, as the table of contents has them."""
+PAGES = list(CONTENTS.values())
+
+
+def test_the_contents_have_every_page_once() -> None:
+    assert sorted(PAGES) == sorted({page.name for page in DOCS.glob("*.md")} - {"README.md"})
+    assert sorted(DOCS.rglob("*.md")) == sorted(DOCS.glob("*.md"))
+
+
+@pytest.mark.parametrize(("title", "page"), CONTENTS.items(), ids=PAGES)
+def test_a_page_begins_with_the_title_that_the_contents_give_it(title: str, page: str) -> None:
+    assert read(DOCS / page).startswith(f"# {title}\n\n")
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_page_ends_with_the_way_to_the_previous_and_the_next(page: str) -> None:
+    place, titles = PAGES.index(page), list(CONTENTS)
+    way = ["[Contents](README.md)"]
+    if place > 0:
+        way.insert(0, f"[← {titles[place - 1]}]({PAGES[place - 1]})")
+    if place < len(PAGES) - 1:
+        way.append(f"[{titles[place + 1]} →]({PAGES[place + 1]})")
+    assert read(DOCS / page).endswith(f"\n\n---\n\n{' · '.join(way)}\n")
+
+
+# The README
+
+
+@pytest.mark.parametrize("readme", READMES, ids=in_repository)
+def test_a_readme_lists_the_pages_in_their_order(readme: Path) -> None:
+    rows = re.findall(r"^\| .+ \| \[(.+)\]\(docs/(.+)\) \|$", read(readme), re.MULTILINE)
+    assert rows == list(CONTENTS.items())
+
+
+def test_both_readmes_link_to_the_same_and_to_each_other_at_once() -> None:
+    english, dutch = READMES
+    assert relative(english)[0] == dutch.name
+    assert relative(dutch)[0] == english.name
+    # Each has pictures in its own language.
+    in_dutch = [target.replace("-nl.png", ".png") for target in relative(dutch)[1:]]
+    assert in_dutch == relative(english)[1:]
+
+
+def test_hacs_finds_what_the_readme_links_to() -> None:
+    """HACS makes a relative link absolute only if it stands on one line, alone or among its like."""
+    readme = prose(READMES[0])
+    for line in readme.splitlines():
+        found = list(targets(line))
+        assert len({"://" in target for target in found}) <= 1, line
+        assert not any(target.startswith("#") for target in found), line
+        for text in re.findall(r"\[([^\]]*)\]\((?!https:)", line):
+            assert "(" not in text, line
+    on_one_line = [target for line in readme.splitlines() for target in targets(line)]
+    assert on_one_line == list(targets(readme))
+    assert all("://" in source for source in re.findall(r"(?:src|href)=\"([^\"]+)\"", readme))
+    assert "<picture" not in readme
+
+
+# Entities and actions
+
+
+def section(page: str, heading: str) -> str:
+    """Return what stands below a heading of the second level."""
+    _, text = read(DOCS / page).split(f"\n## {heading}\n", 1)
+    return re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def tables(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield for each table what heads its first column, and that column."""
+    for head, body in re.findall(r"^\| (.+?) \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
+        yield head, [row.split("|")[1].strip() for row in body.splitlines()]
+
+
+def in_the_tables(heading: str) -> Entities:
+    """Return the entities that a section of the first look has."""
+    found: Entities = set()
+    for head, column in tables(section("first-look.md", heading)):
+        for cell in column:
+            kind, names = head, cell
+            if head == "Other":
+                kind, _, names = cell.replace("*", "").partition(" ")
+            platform = Platform(kind.lower().replace(" ", "_"))
+            for name in names.split(", "):
+                enabled = not name.endswith(MARK_OF_DISABLED)
+                found.add((platform, name.removesuffix(MARK_OF_DISABLED), enabled))
+    return found
+
+
+def described(platform: Platform, description: EntityDescription) -> tuple[Platform, str, bool]:
+    """Return an entity as the tables should have it."""
+    name = ENGLISH["entity"][platform][description.key]["name"]
+    return platform, name, description.entity_registry_enabled_default
+
+
+OF_THE_ACCOUNT = {described(Platform.SENSOR, description) for description in ACCOUNT_SENSORS}
+_OF_A_CHARGER: dict[Platform, tuple[EntityDescription, ...]] = {
+    Platform.SENSOR: (*CHARGER_SENSORS, *LAST_SESSION_SENSORS),
+    Platform.BINARY_SENSOR: CHARGER_BINARY_SENSORS,
+    Platform.BUTTON: CHARGER_BUTTONS,
+    Platform.CALENDAR: CHARGER_CALENDARS,
+    Platform.EVENT: CHARGER_EVENTS,
+}
+OF_A_CHARGER = {
+    described(platform, description)
+    for platform, descriptions in _OF_A_CHARGER.items()
+    for description in descriptions
+}
+
+
+@pytest.mark.parametrize(
+    ("heading", "entities"), [("Each charger", OF_A_CHARGER), ("The account", OF_THE_ACCOUNT)]
+)
+def test_the_tables_have_every_entity_and_whether_it_is_enabled(
+    heading: str, entities: Entities
+) -> None:
+    assert in_the_tables(heading) == entities
+
+
+def test_every_entity_belongs_to_a_charger_or_the_account() -> None:
+    assert {described(*pair) for pair in DESCRIPTIONS} == OF_A_CHARGER | OF_THE_ACCOUNT
+
+
+ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / "joulo" / "services.yaml"))
+
+
+def test_every_action_is_described_with_its_fields() -> None:
+    found = {}
+    for heading in headings(DOCS / "actions.md"):
+        if action := re.search(r"\(`joulo\.(\w+)`\)", heading):
+            found[action[1]] = [
+                cell.strip("`")
+                for head, column in tables(section("actions.md", heading))
+                if head == "Field"
+                for cell in column
+            ]
+    assert found == {action: list(form["fields"]) for action, form in ACTIONS.items()}
