@@ -55,9 +55,9 @@ def test_a_reading_that_does_not_fit_is_dropped(strange: list[Reading]) -> None:
     assert spread(at(0), at(2), 12, strange) == spread(at(0), at(2), 12)
 
 
-def test_a_reading_that_a_later_one_contradicts_is_dropped() -> None:
-    assert spread(at(0), at(2), 12, [(at(0.5), 9), (at(1), 4)]) == spread(
-        at(0), at(2), 12, [(at(1), 4)]
+def test_a_reading_that_falls_back_is_dropped() -> None:
+    assert spread(at(0), at(2), 12, [(at(0.5), 9), (at(1), 0), (at(1.5), 10)]) == spread(
+        at(0), at(2), 12, [(at(0.5), 9), (at(1.5), 10)]
     )
 
 

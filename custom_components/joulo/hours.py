@@ -77,14 +77,15 @@ def rows(sessions: Iterable[Hours]) -> list[HourlyRow]:
 def _curve(
     start: datetime, end: datetime, kwh: float, readings: Iterable[Reading]
 ) -> Sequence[Reading]:
-    """Return the points between which a session delivers evenly, in order and never falling."""
-    points = [(end, kwh)]
-    for moment, reading in sorted(readings, reverse=True):
-        if start < moment < end and 0 <= reading <= points[-1][1]:
+    """Return the points between which a session delivers evenly, in order and never falling.
+
+    A reading that falls back is left out: a charger that loses its count for a moment says 0.
+    """
+    points = [(start, 0.0)]
+    for moment, reading in sorted(readings):
+        if start < moment < end and points[-1][1] <= reading <= kwh:
             points.append((moment, reading))
-    points.append((start, 0.0))
-    points.reverse()
-    return points
+    return [*points, (end, kwh)]
 
 
 def _at(curve: Sequence[Reading], moment: datetime) -> float:
