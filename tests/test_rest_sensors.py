@@ -1,6 +1,7 @@
 """Who still has the sensors of Joulo's own YAML is told so, and no one else."""
 
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 from pathlib import Path
 
 from homeassistant.config_entries import ConfigEntryState
@@ -224,6 +225,35 @@ async def test_who_ignores_it_is_not_told_again_because_the_yaml_was_reloaded(
     await advance(SETTLED)
     issue = notice(issue_registry)
     assert issue is not None
+    assert issue.dismissed_version is not None
+
+
+async def test_who_ignores_it_is_not_told_again_because_the_sensors_come_late_after_a_restart(
+    hass: HomeAssistant,
+    configuration: Configuration,
+    entry: MockConfigEntry,
+    issue_registry: ir.IssueRegistry,
+    advance: Advance,
+) -> None:
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        "rest_sensors",
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key="rest_sensors",
+    )
+    issue_registry.async_ignore(DOMAIN, "rest_sensors", ignore=True)
+    # As a restart finds it: known, but told by nobody yet.
+    key = (DOMAIN, "rest_sensors")
+    issue_registry.issues[key] = replace(issue_registry.issues[key], active=False)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await advance(SETTLED)
+    await configuration.start(configuration.page())
+    await advance(SETTLED)
+    issue = notice(issue_registry)
+    assert issue is not None
+    assert issue.active
     assert issue.dismissed_version is not None
 
 

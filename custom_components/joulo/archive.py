@@ -12,6 +12,9 @@ from .api.models import Model, read_models
 from .api.reading import read_moment, read_number, read_text
 from .hours import Reading
 
+_RELOAD = timedelta(seconds=10)
+"""A reload takes less, a restart of Home Assistant more."""
+
 
 def _items(value: object) -> Iterable[tuple[str, Any]]:
     return value.items() if isinstance(value, dict) else ()
@@ -24,9 +27,6 @@ def _listed(value: object) -> list[Any]:
 def _read_texts(value: object) -> tuple[str, ...]:
     return tuple(text for item in _listed(value) if (text := read_text(item)) is not None)
 
-
-_RELOAD = timedelta(seconds=10)
-"""A reload takes less, a restart of Home Assistant more."""
 
 type Resume = tuple[datetime, Boundary]
 """When a read of all sessions began, and where its next page begins."""

@@ -85,8 +85,9 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
             and unique_id(owner_id, description.key) not in taken
             and (description.exists_fn(state) or unique_id(owner_id, description.key) in registered)
         }
-        known.update(new)
-        async_add_entities(new.values())
+        if new:
+            known.update(new)
+            async_add_entities(new.values())
 
     @callback
     def is_removal(data: dr.EventDeviceRegistryUpdatedData) -> bool:

@@ -69,8 +69,10 @@ def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None
 
 @callback
 def async_clear_rest_sensors(hass: HomeAssistant) -> None:
-    """Take that back: they are gone."""
-    ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+    """Take that back: they are gone. What a user ignored before a restart may only be late."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, _REST_SENSORS)
+    if issue is not None and issue.active:
+        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
 
 
 @callback
@@ -81,7 +83,7 @@ def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
         if entry.entry_id in issue_id:
             ir.async_delete_issue(hass, domain, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
-        async_clear_rest_sensors(hass)
+        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
 
 
 def _missing_scope(entry: ConfigEntry, path: str) -> str:

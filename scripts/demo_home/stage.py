@@ -65,17 +65,21 @@ class Stage:
 
 
 @asynccontextmanager
-async def performance(folder: Path, port: int, language: str) -> AsyncGenerator[Stage]:
+async def performance(
+    folder: Path, port: int, language: str, *simulator_options: str
+) -> AsyncGenerator[Stage]:
     """Run both programs for as long as the context lasts; they are still to be introduced to each other.
 
     `folder` holds Home Assistant's configuration; the logs are written there too.
     """
     python = sys.executable
-    simulate = (python, "-m", "tests.simulator", "--port", "0", "--token", DEMO_TOKEN)
+    simulate = (python, "-m", "tests.simulator", "--port=0", f"--token={DEMO_TOKEN}")
     assist = (python, "-m", f"{__package__}.hass", "--config", folder, "--skip-pip")
     async with (
         ClientSession() as session,
-        running("The simulator", *simulate, log=folder / "simulator.log") as simulator,
+        running(
+            "The simulator", *simulate, *simulator_options, log=folder / "simulator.log"
+        ) as simulator,
         running("Home Assistant", *assist, log=folder / LOG) as home_assistant,
     ):
         url = await simulator.answer("The simulator's address", lambda: _announced(simulator))

@@ -23,7 +23,7 @@ from homeassistant.components.select.const import (
 from homeassistant.const import ATTR_ENTITY_ID, ENTITY_MATCH_ALL, SERVICE_TURN_OFF
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.script import Script
 from homeassistant.setup import async_setup_component
 import pytest
@@ -41,6 +41,7 @@ READ = 602
 
 type Automate = Callable[..., Coroutine[Any, Any, None]]
 type Device = Callable[..., str]
+type Entity = Callable[..., str]
 
 
 class Phone(NotifyEntity):
@@ -126,6 +127,19 @@ def device(hass: HomeAssistant, joulo: MockConfigEntry) -> Device:
         return found.id
 
     return device
+
+
+@pytest.fixture
+def event(hass: HomeAssistant, joulo: MockConfigEntry) -> Entity:
+    """Return a function that returns the event entity of a charger."""
+
+    def event(charger_id: str = GARAGE_ID) -> str:
+        unique_id = f"{charger_id}_charging_session"
+        found = er.async_get(hass).async_get_entity_id("event", DOMAIN, unique_id)
+        assert found is not None
+        return found
+
+    return event
 
 
 @pytest.fixture

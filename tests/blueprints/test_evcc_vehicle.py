@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount
 
-from .conftest import POLL, READ, Automate, Device, Loadpoint
+from .conftest import POLL, READ, Automate, Entity, Loadpoint
 
 ZOES_TAG = "DEADBEEF12345678"
 VEHICLES = [
@@ -24,10 +24,10 @@ type Choose = Callable[..., Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def inputs(device: Device) -> dict[str, Any]:
+def inputs(event: Entity) -> dict[str, Any]:
     """Return the inputs for the garage."""
     select = "select.garage_vehicle"
-    return {"charger": device(GARAGE_ID), "evcc_select": select, "vehicles": VEHICLES}
+    return {"charger": event(GARAGE_ID), "evcc_select": select, "vehicles": VEHICLES}
 
 
 @pytest.fixture
@@ -152,12 +152,12 @@ async def test_a_vehicle_that_evcc_does_not_know_is_named_in_the_log(
 async def test_each_charger_has_its_own_loadpoint_also_when_both_start_at_once(
     account: SimulatedAccount,
     inputs: dict[str, Any],
-    device: Device,
+    event: Entity,
     automate: Automate,
     advance: Advance,
     chosen: Chosen,
 ) -> None:
-    oprit = {"charger": device(OPRIT_ID), "evcc_select": "select.oprit_vehicle"}
+    oprit = {"charger": event(OPRIT_ID), "evcc_select": "select.oprit_vehicle"}
     await automate("evcc_vehicle", inputs, inputs | oprit)
     account.start_session(GARAGE_ID, tag=ZOES_TAG)
     account.start_session(OPRIT_ID, tag="04A1B2C3")

@@ -136,6 +136,15 @@ async def test_it_may_be_of_one_charger_only(
     assert all(session.id in message for session in sessions)
 
 
+async def test_of_several_accounts_one_can_be_chosen(
+    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, phone: Phone, ask: Ask
+) -> None:
+    MockConfigEntry(domain="joulo", title="Another").add_to_hass(hass)
+    await ask(account=joulo.entry_id)
+    ((_, message),) = phone.messages
+    assert message.startswith(f"Sessions: {len(of_month(account))}\n")
+
+
 async def test_on_other_days_nothing_is_sent(phone: Phone, ask: Ask) -> None:
     await ask(FIRST_OF_JULY + timedelta(days=1))
     assert phone.messages == []

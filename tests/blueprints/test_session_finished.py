@@ -6,14 +6,14 @@ from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, Fault, SimulatedAccount, SimulatedCloud
 
-from .conftest import POLL, READ, Automate, Device, Phone
+from .conftest import POLL, READ, Automate, Device, Entity, Phone
 
 TAG = "DEADBEEF12345678"
 HOUR = timedelta(hours=1)
@@ -25,11 +25,11 @@ type Tell = Callable[..., Coroutine[Any, Any, None]]
 
 
 @pytest.fixture
-def tell(automate: Automate, device: Device, phone: Phone) -> Tell:
+def tell(automate: Automate, event: Entity, phone: Phone) -> Tell:
     """Return a function that makes an automation for the garage, with other inputs where given."""
 
     async def tell(**inputs: Any) -> None:
-        given = {"chargers": [device(GARAGE_ID)], "recipients": ["notify.phone"]}
+        given = {"chargers": [event(GARAGE_ID)], "recipients": ["notify.phone"]}
         await automate("session_finished", given | inputs)
 
     return tell
@@ -190,10 +190,10 @@ async def test_what_ends_in_quiet_hours_is_told_in_order_when_they_are_over(
     tell: Tell,
     charge: Charge,
     advance: Advance,
-    device: Device,
+    event: Entity,
 ) -> None:
     quiet = {"quiet_from": "14:30:00", "quiet_until": "20:00:00"}
-    await tell(chargers=[device(GARAGE_ID), device(OPRIT_ID)], **quiet)
+    await tell(chargers=[event(GARAGE_ID), event(OPRIT_ID)], **quiet)
     await charge()
     await charge(OPRIT_ID)
     await advance((NOW + 6 * HOUR - datetime.now(UTC)).total_seconds() - 1)
@@ -279,9 +279,9 @@ async def test_sessions_that_end_at_once_are_all_told_but_not_those_of_other_cha
     phone: Phone,
     tell: Tell,
     advance: Advance,
-    device: Device,
+    event: Entity,
 ) -> None:
-    await tell(chargers=[device(GARAGE_ID), device(OPRIT_ID)])
+    await tell(chargers=[event(GARAGE_ID), event(OPRIT_ID)])
     for charger_id in (GARAGE_ID, OPRIT_ID, SCHUUR_ID):
         account.start_session(charger_id)
     await advance(POLL)
@@ -354,3 +354,12 @@ async def test_nobody_has_to_be_sent_to(
     await charge()
     assert phone.messages == []
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
+async def test_who_hides_the_entity_is_told_all_the_same(
+    hass: HomeAssistant, phone: Phone, tell: Tell, charge: Charge, event: Entity
+) -> None:
+    er.async_get(hass).async_update_entity(event(), hidden_by=er.RegistryEntryHider.USER)
+    await tell()
+    await charge()
+    assert phone.messages == [(TITLE, DETAILS)]

@@ -6,11 +6,11 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 import pytest
 
 from scripts.demo_home import check, history
-from scripts.demo_home.home import write_configuration
+from scripts.demo_home.home import Connection, write_configuration
 from scripts.demo_home.service import free_port
 from scripts.demo_home.stage import LOG, Introduction, Stage, performance
 
@@ -27,8 +27,11 @@ _QUIET = (
     "--no-first-run",
 )
 
+_IS_DARK = "document.querySelector('home-assistant').hass.themes.darkMode"
 _OF_EVERY_PLATFORM = "Failed to load integration for translation: Invalid domain"
 """Home Assistant warns of each, of whatever integration, when its language changes."""
+
+expect.set_options(timeout=15_000)
 
 type Width = Literal[390, 1280]
 type Scheme = Literal["light", "dark"]
@@ -57,7 +60,7 @@ async def demo(folder: Path) -> AsyncGenerator[Stage]:
     """Run the demo before its introduction; nothing of ours may warn in its log."""
     port = free_port(0)
     write_configuration(folder, _ROOT / "custom_components", port, "en")
-    async with performance(folder, port, "en") as stage:
+    async with performance(folder, port, "en", "--running=60") as stage:
         yield stage
     warnings = check.log_problems((folder / LOG).read_text("utf-8"))
     assert [warning for warning in warnings if _OF_EVERY_PLATFORM not in warning] == []
@@ -104,11 +107,16 @@ async def language(
 async def _speak(language: str, stage: Stage, introduction: Introduction) -> None:
     async with stage.home.connection() as connection:
         await connection.ask("config/core/update", language=language)
-        value = {"language": language, "number_format": "language"}
-        await connection.ask("frontend/set_user_data", key="language", value=value)
+        await set_language(connection, language)
     # Names of entities are those of the language at their set-up; it sends no request so soon.
     entry = f"/api/config/config_entries/entry/{introduction.entry_id}"
     await stage.home.call("POST", f"{entry}/reload")
+
+
+async def set_language(connection: Connection, language: str) -> None:
+    """Have Home Assistant talk to the user in a language."""
+    value = {"language": language, "number_format": "language"}
+    await connection.ask("frontend/set_user_data", key="language", value=value)
 
 
 @pytest.fixture
@@ -119,7 +127,9 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncGenerator[Visit]:
     async def visit(width: Width, scheme: Scheme) -> Visitor:
         visitor = await visitor_of(chromium, stage, width, scheme)
         visitors.append(visitor)
-        return await visitor.log_in()
+        await visitor.log_in()
+        assert await visitor.page.evaluate(_IS_DARK) is (scheme == "dark")
+        return visitor
 
     yield visit
     for visitor in visitors:

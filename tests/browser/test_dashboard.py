@@ -1,15 +1,19 @@
 """What the Joulo dashboard shows, on a phone and a desktop, light and dark, in English and Dutch."""
 
+from datetime import datetime
+import re
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from playwright.async_api import expect
 import pytest
 
 from scripts.demo_home.stage import Introduction, Stage
 
-from .conftest import Picture, Scheme, Visit, Width
+from .conftest import Picture, Scheme, Visit, Width, set_language
 from .visitor import Visitor, number
 
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 ROUNDING = 0.011
 PHONE = 390
 
@@ -74,6 +78,15 @@ def between(books: list[dict[str, Any]], charger: int) -> tuple[float, float]:
     return before["total_kwh"] - ROUNDING, now["total_kwh"] + running + ROUNDING
 
 
+def this_month(books: dict[str, Any], *figures: str) -> dict[str, float]:
+    """Return figures of the month in which the books were read; 0 where nothing is booked yet."""
+    month = datetime.fromisoformat(books["now"]).astimezone(AMSTERDAM).strftime("%Y-%m")
+    booked: dict[str, float] = next(
+        (each for each in books["months"] if each["month"].startswith(month)), {}
+    )
+    return {figure: booked.get(figure, 0.0) for figure in figures}
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, PHONE])
 async def test_the_overview_has_the_figures_of_the_books(
@@ -108,7 +121,7 @@ async def test_the_overview_has_the_figures_of_the_books(
         figure: number(await visitor.figure("Joulo", name), language)
         for figure, name in (("kwh", words.energy), ("ere_credits", words.ere))
     }
-    assert month in [{figure: each["months"][0][figure] for figure in month} for each in books]
+    assert month in [this_month(each, *month) for each in books]
     assert "€" in await visitor.figure("Joulo", words.value)
     assert await fits(visitor)
 
@@ -119,14 +132,52 @@ async def test_the_history_has_a_list_of_sessions_and_graphs_of_every_charger(
 ) -> None:
     visitor = await visit(width, "light")
     await visitor.page.goto(f"{stage.dashboard_url}/history")
-    await expect(visitor.page.locator("hui-calendar-card")).to_contain_text("kWh")
+    garage = visitor.section("Garage")
+    await expect(garage.locator("hui-calendar-card")).to_contain_text("kWh")
     for charger in ("Garage", "Oprit", "Schuur"):
         section = visitor.section(charger)
         await expect(section.get_by_text(WORDS[language].graph)).to_be_visible()
         await expect(section.locator("hui-statistics-graph-card canvas").first).to_be_visible()
     assert await fits(visitor)
-    if width != PHONE:
+    if (width, language) == (1280, "en"):
         await picture(visitor, "history", language)
+
+
+async def test_the_session_that_runs_is_shown_and_the_last_one_of_every_charger(
+    introduced: tuple[Stage, Introduction], visit: Visit
+) -> None:
+    stage, introduction = introduced
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Garage").get_by_text("Running session")).to_be_visible()
+    await expect(visitor.section("Oprit").get_by_text("Running session")).not_to_be_visible()
+    running = number(await visitor.figure("Garage", "Energy"))
+    books, _ = await stage.books()
+    session = books["chargers"][0]["current_session"]
+    before = introduction.first_books["chargers"][0]["current_session"]
+    assert before["kwh_so_far"] - ROUNDING <= running <= session["kwh_so_far"] + ROUNDING
+    assert await visitor.figure("Garage", "RFID tag") == session["id_tag"]
+    completed = books["chargers"][1]["newest_session"]
+    assert number(await visitor.figure("Oprit", "Energy")) == completed["kwh"]
+
+
+async def test_open_repairs_are_shown_and_lead_to_where_they_are_solved(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Garage")).to_be_visible()
+    repairs = visitor.page.locator("hui-repairs-card")
+    await expect(repairs).not_to_be_visible()
+    issue = {"domain": "http", "issue_id": "deprecated_yaml"}  # the demo has ignored it
+    async with stage.home.connection() as connection:
+        await connection.ask("repairs/ignore_issue", **issue, ignore=False)
+    try:
+        await repairs.click()
+        await expect(visitor.page).to_have_url(re.compile("/config/repairs"))
+    finally:
+        async with stage.home.connection() as connection:
+            await connection.ask("repairs/ignore_issue", **issue, ignore=True)
 
 
 async def test_entities_that_are_renamed_hidden_or_disabled_are_respected(
@@ -171,31 +222,94 @@ async def test_it_is_drawn_also_where_home_assistant_loads_slowly(
     await expect(visitor.section("Garage")).to_be_visible()
 
 
+async def test_it_speaks_the_language_of_the_user_not_that_of_home_assistant(
+    stage: Stage, visit: Visit
+) -> None:
+    async with stage.home.connection() as connection:
+        await set_language(connection, "nl")
+    try:
+        visitor = await visit(1280, "light")
+        await visitor.page.goto(stage.dashboard_url)
+        for title, tile in (("Garage", "Totale energie"), ("Joulo", "Uit te betalen")):
+            await visitor.figure(title, tile)
+    finally:
+        async with stage.home.connection() as connection:
+            await set_language(connection, "en")
+
+
+# What is drawn from other registries: as many chargers as asked for, which all have the entities of the garage's.
 GENERATE = """async (change) => {
   const hass = document.querySelector("home-assistant").hass;
   const strategy = customElements.get("ll-strategy-dashboard-joulo");
-  const of = (kept) => ([, item]) => change.devices.includes(item[kept]);
-  const only = (items, kept) => Object.fromEntries(Object.entries(items).filter(of(kept)));
-  const known = { devices: only(hass.devices, "id"), entities: only(hass.entities, "device_id") };
-  const callWS = async (request) =>
-    request.type === "recorder/get_statistics_metadata" ? [] : hass.callWS(request);
-  return strategy.generate({}, { ...hass, ...known, callWS });
+  const garage = Object.values(hass.devices).find(({ name }) => name === "Garage");
+  const numbers = [...Array(change.chargers).keys()].map((index) => index + 1);
+  const devices = numbers.map((n) => ({ ...garage, id: `${n}`, name: `Charger ${n}` }));
+  const entities = numbers.flatMap((n) =>
+    Object.values(hass.entities)
+      .filter(({ device_id }) => device_id === garage.id)
+      .map((entity) => ({ ...entity, device_id: `${n}`, entity_id: `${entity.entity_id}_${n}` }))
+      .map((entity) => ({ ...entity, ...change.entities?.[entity.translation_key] })),
+  );
+  const indexed = (items, key) => Object.fromEntries(items.map((item) => [item[key], item]));
+  const callWS = async (request) => (request.type.includes("statistics") ? [] : {});
+  return strategy.generate({}, {
+    ...hass,
+    callWS,
+    devices: indexed(devices, "id"),
+    entities: indexed(entities, "entity_id"),
+  });
 }"""
 
 
-async def drawn(visitor: Visitor, devices: list[str]) -> str:
-    """Return what is drawn where there are just these devices, and no statistics."""
+async def drawn(visitor: Visitor, chargers: int, **entities: dict[str, Any]) -> dict[str, Any]:
+    """Return the overview of so many chargers without statistics; of some entities something is changed."""
     await visitor.page.wait_for_function("!!customElements.get('ll-strategy-dashboard-joulo')")
-    return str(await visitor.page.evaluate(GENERATE, {"devices": devices}))
+    change = {"chargers": chargers, "entities": entities}
+    config = await visitor.page.evaluate(GENERATE, change)
+    overview: dict[str, Any] = config["views"][0]
+    return overview | {"history": str(config["views"][1])}
 
 
 async def test_without_a_charger_or_a_session_it_says_so(stage: Stage, visit: Visit) -> None:
     visitor = await visit(1280, "light")
-    assert "There is no charger yet" in await drawn(visitor, [])
-    async with stage.home.connection() as connection:
-        devices = await connection.ask("config/device_registry/list")
-    garage = next(device["id"] for device in devices if device["name"] == "Garage")
-    view = await drawn(visitor, [garage])
-    assert "No charging session has been completed yet" in view
-    assert "There are no statistics yet" in view
-    assert "statistics-graph" not in view
+    assert "There is no charger yet" in str(await drawn(visitor, 0))
+    one = await drawn(visitor, 1)
+    assert "No charging session has been completed yet" in str(one)
+    assert "There are no statistics yet" in one["history"]
+    assert "statistics-graph" not in one["history"]
+
+
+async def test_twelve_chargers_stand_in_order(stage: Stage, visit: Visit) -> None:
+    sections = (await drawn(await visit(1280, "light"), 12))["sections"]
+    headings = [
+        next(card["heading"] for card in section["cards"] if "heading" in card)
+        for section in sections
+    ]
+    assert headings == [f"Charger {number}" for number in range(1, 13)]
+
+
+def shown_while(view: dict[str, Any], title: str) -> list[str]:
+    """Return the entities on which it depends whether a part of a section is shown."""
+    (section,) = view["sections"]
+    cards = [card for card in section["cards"] if card.get("heading") == title]
+    conditions = [
+        condition
+        for card in cards
+        for outer in card["visibility"]
+        for condition in outer.get("conditions", [outer])
+    ]
+    return [condition["entity"] for condition in conditions]
+
+
+async def test_a_session_is_known_to_run_also_by_what_is_hidden(stage: Stage, visit: Visit) -> None:
+    """What is disabled is in no registry; without anything that knows, no session is shown as running."""
+    visitor = await visit(1280, "light")
+    both = ["binary_sensor.garage_charging_1", "calendar.garage_charging_sessions_1"]
+    hidden, disabled = {"hidden": True}, {"platform": "disabled"}
+    assert shown_while(await drawn(visitor, 1, charging=hidden), "Running session") == both
+    rest = await drawn(visitor, 1, charging=disabled)
+    assert shown_while(rest, "Running session") == both[1:]
+    nothing = await drawn(visitor, 1, charging=disabled, charging_sessions=disabled)
+    assert shown_while(nothing, "Running session") == []
+    end = await drawn(visitor, 1, last_session_end=hidden)
+    assert shown_while(end, "Last session") == ["sensor.garage_last_session_end_1"]

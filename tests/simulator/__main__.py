@@ -27,6 +27,9 @@ def _arguments() -> Namespace:
     parser.add_argument("--token", default=DEMO_TOKEN, help="API token of the account")
     parser.add_argument("--seed", type=int, default=2026, help="seed of the past sessions")
     parser.add_argument("--speed", type=float, default=1, help="pace of the simulated world")
+    parser.add_argument(
+        "--running", type=float, default=4, help="minutes the first session goes on"
+    )
     parser.add_argument("--empty", action="store_true", help="an account without chargers")
     return parser.parse_args()
 
@@ -47,7 +50,7 @@ def _account(arguments: Namespace) -> SimulatedAccount:
     if arguments.empty:
         return SimulatedAccount(token=arguments.token, clock=clock)
     account = seeded_account(now, arguments.seed, token=arguments.token, clock=clock)
-    lively(account)
+    lively(account, arguments.running)
     return account
 
 

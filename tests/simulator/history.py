@@ -75,13 +75,13 @@ def seeded_account(
     return account
 
 
-def lively(account: SimulatedAccount) -> None:
+def lively(account: SimulatedAccount, minutes: float = 4) -> None:
     """Let the account live for a week: short sessions that start and end by themselves.
 
-    The first began 40 minutes ago and ends in four; then the chargers take turns.
+    The first began 40 minutes ago and ends in four, or as many as given; then the chargers take turns.
     """
     now = account.clock()
-    start, end = now - dt.timedelta(minutes=40), now + dt.timedelta(minutes=4)
+    start, end = now - dt.timedelta(minutes=40), now + dt.timedelta(minutes=minutes)
     for charger, tag in zip(cycle(account.chargers), cycle(TAGS), strict=False):
         if start > now + 7 * _DAY:
             return

@@ -41,7 +41,14 @@ const TEXTS = {
     "There are no statistics yet. Reload this page after the first charging session.",
     "Er zijn nog geen statistieken. Laad deze pagina opnieuw na de eerste laadsessie.",
   ],
-  // Names of tiles: what the heading above them has not said.
+  // Names of tiles: what the heading above them has not said. Entities have theirs in the language of
+  // Home Assistant, which need not be the user's.
+  status: ["Status", "Status"],
+  total_energy: ["Total energy", "Totale energie"],
+  payable: ["Payable", "Uit te betalen"],
+  paid_out: ["Paid out", "Uitbetaald"],
+  reserved: ["Reserved", "Gereserveerd"],
+  expected_this_year: ["Expected this year", "Verwacht dit jaar"],
   energy: ["Energy", "Energie"],
   ere: ["ERE credits", "ERE-credits"],
   value: ["Value", "Waarde"],
@@ -62,27 +69,25 @@ function textsIn(language) {
 
 // What there is to show
 
-/** Return the visible entities, by device and key: the id, and the name if the user gave one. */
-async function visibleEntities(hass) {
-  const visible = Object.values(hass.entities).filter(
-    (entity) => entity.platform === DOMAIN && !entity.hidden,
-  );
+/** Return Joulo's entities by device and key: the id, the user's own name, and whether it is hidden. */
+async function entitiesByDevice(hass) {
+  const ours = Object.values(hass.entities).filter(({ platform }) => platform === DOMAIN);
   const entries = await hass.callWS({
     type: "config/entity_registry/get_entries",
-    entity_ids: visible.map((entity) => entity.entity_id),
+    entity_ids: ours.map((entity) => entity.entity_id),
   });
   const entities = {};
-  for (const { entity_id: id, device_id, translation_key } of visible) {
-    (entities[device_id] ??= {})[translation_key] = { id, name: entries[id]?.name };
+  for (const { entity_id: id, device_id, translation_key, hidden } of ours) {
+    (entities[device_id] ??= {})[translation_key] = { id, name: entries[id]?.name, hidden };
   }
   return entities;
 }
 
 /** Return Joulo's devices that have something to show, by name. */
 async function visibleDevices(hass) {
-  const entities = await visibleEntities(hass);
+  const entities = await entitiesByDevice(hass);
   return Object.values(hass.devices)
-    .filter(({ id }) => id in entities)
+    .filter(({ id }) => Object.values(entities[id] ?? {}).some(({ hidden }) => !hidden))
     .map((device) => ({
       ...device,
       name: device.name_by_user || device.name,
@@ -116,6 +121,7 @@ const line = (text) => ({ type: "markdown", content: text, text_only: true });
 
 const isState = (entity, state) => ({ condition: "state", entity, state });
 const isKnown = (entity) => ({ condition: "state", entity, state_not: "unknown" });
+const any = (conditions) => ({ condition: "or", conditions });
 
 /** Return a card that shows only while a condition holds too. */
 const showingWhile = (condition, card) => ({
@@ -127,10 +133,8 @@ const showingWhile = (condition, card) => ({
 function tiles(device, prefix, figures, texts) {
   return figures.flatMap((figure) => {
     const entity = device.entities[prefix + figure];
-    if (!entity) return [];
-    // The user's own name, or what the heading has not said, or the entity's without the device's.
-    const name = entity.name || texts[figure] || { type: "entity" };
-    const tile = { type: "tile", entity: entity.id, name };
+    if (!entity || entity.hidden) return [];
+    const tile = { type: "tile", entity: entity.id, name: entity.name || texts[figure] };
     // No tag is usual: not everyone needs a card to charge.
     return [figure === "tag_id" ? showingWhile(isKnown(entity.id), tile) : tile];
   });
@@ -139,14 +143,18 @@ function tiles(device, prefix, figures, texts) {
 /** Return cards below a heading; without cards, no heading. */
 const titled = (title, cards) => (cards.length ? [subheading(title), ...cards] : []);
 
-/** Return the session that runs. Its entities keep their figures afterwards, so it hides then. */
+/**
+ * Return the session that runs. Its entities keep their figures afterwards, so it hides then; a paused
+ * one is on in the calendar only. Where both are disabled, nobody knows whether one runs.
+ */
 function runningSession(charger, texts) {
+  const { charging, charging_sessions: calendar } = charger.entities;
+  const runs = any([charging, calendar].filter(Boolean).map(({ id }) => isState(id, "on")));
   const cards = titled(texts.session, [
     ...tiles(charger, "session_", ["energy", "ere", "start", "average_power"], texts),
     ...tiles(charger, "active_", ["tag_id"], texts),
   ]);
-  const { charging } = charger.entities;
-  return charging ? cards.map((card) => showingWhile(isState(charging.id, "on"), card)) : cards;
+  return runs.conditions.length ? cards.map((card) => showingWhile(runs, card)) : [];
 }
 
 /** Return the last completed session, or while there is none a line. */
@@ -158,7 +166,7 @@ function lastSession(charger, texts) {
     tiles(charger, "last_session_", [...when, ...what], texts),
   );
   const { last_session_end: end } = charger.entities;
-  if (!end) return cards;
+  if (!end || !cards.length) return cards;
   const none = showingWhile(isState(end.id, "unknown"), line(texts.no_session));
   return [...cards.map((card) => showingWhile(isKnown(end.id), card)), none];
 }
@@ -195,12 +203,8 @@ function deviceSection(device, icon, hass, cards) {
   return { type: "grid", cards: [heading(device.name, { icon, ...link }), ...cards] };
 }
 
-/** Return what Home Assistant has to repair, across the view; it hides while that is nothing. */
-const repairs = () => ({
-  type: "grid",
-  cards: [{ type: "repairs", hide_empty: true, grid_options: { columns: "full" } }],
-  column_span: 4,
-});
+/** Return what Home Assistant has to repair; it hides while that is nothing. */
+const repairs = () => ({ type: "repairs", hide_empty: true, grid_options: { columns: "full" } });
 
 const chargerNow = (charger, texts, hass) =>
   deviceSection(charger, ICON, hass, [
@@ -209,27 +213,26 @@ const chargerNow = (charger, texts, hass) =>
     ...lastSession(charger, texts),
   ]);
 
-const chargerHistory = (charger, statistics, texts, hass) =>
-  deviceSection(charger, ICON, hass, graphs(charger, statistics, texts));
-
-/** Return the sessions of all chargers as one list, no higher than it needs. */
-function calendar(chargers, texts) {
-  const sessions = chargers.map((charger) => charger.entities.charging_sessions).filter(Boolean);
-  if (!sessions.length) return [];
-  const entities = sessions.map(({ id }) => id);
-  const list = { type: "calendar", initial_view: "listWeek", entities };
-  const cards = [
-    heading(texts.calendar, { icon: "mdi:calendar-clock" }),
-    { ...list, grid_options: { rows: "auto" } },
-  ];
-  return [{ type: "grid", cards }];
+/** Return the sessions of a charger as a list, no higher than it needs. */
+function calendar(charger, texts) {
+  const { charging_sessions: sessions } = charger.entities;
+  if (!sessions || sessions.hidden) return [];
+  const list = { type: "calendar", initial_view: "listWeek", entities: [sessions.id] };
+  return [subheading(texts.calendar), { ...list, grid_options: { rows: "auto" } }];
 }
+
+const chargerHistory = (charger, statistics, texts, hass) =>
+  deviceSection(charger, ICON, hass, [
+    ...calendar(charger, texts),
+    ...graphs(charger, statistics, texts),
+  ]);
 
 /** Return what an account's ERE credits pay out; nothing while Joulo tells no position. */
 function payout(account, texts) {
   const figures = ["payable", "paid_out", "reserved", "expected_this_year", "unsold_ere"];
   const cards = tiles(account, "", figures, texts);
-  return titled(texts.payout, cards).map((card) => showingWhile(isKnown(cards[0].entity), card));
+  const known = any(cards.map(({ entity }) => isKnown(entity)));
+  return titled(texts.payout, cards).map((card) => showingWhile(known, card));
 }
 
 function accountNow(account, texts, hass) {
@@ -252,8 +255,9 @@ function overview(chargers, accounts, texts, hass) {
     content_label: texts.chargers,
     sidebar_label: texts.account,
   };
-  const view = { title: texts.overview, path: "overview", type: "sections" };
-  return { ...view, sections: [repairs(), ...sections], ...(sidebar && { sidebar }) };
+  sections[0].cards.unshift(repairs());
+  const view = { title: texts.overview, path: "overview", type: "sections", sections };
+  return sidebar ? { ...view, sidebar } : view;
 }
 
 async function history(chargers, texts, hass) {
@@ -261,8 +265,7 @@ async function history(chargers, texts, hass) {
   const sections = sectionsOf(chargers, texts, (charger) =>
     chargerHistory(charger, statistics, texts, hass),
   );
-  const view = { title: texts.history, path: "history", type: "sections" };
-  return { ...view, sections: [...calendar(chargers, texts), ...sections] };
+  return { title: texts.history, path: "history", type: "sections", sections };
 }
 
 class JouloDashboardStrategy extends HTMLElement {
