@@ -19,6 +19,7 @@ from custom_components.joulo.sessions import (
     month_figures,
     net_value,
     session_value,
+    shown_hours,
     year_total,
 )
 
@@ -98,6 +99,13 @@ def test_a_session_counts_only_on_a_certified_charger() -> None:
 
 def test_a_session_that_joulo_says_does_not_count_is_worth_nothing() -> None:
     assert session_value(charging_session(counts_for_ere=False), None, mid_certified=None) == 0
+
+
+@pytest.mark.parametrize("minutes", [0, 1, 44, 95, 1439])
+def test_the_minutes_of_a_duration_stay_whole_where_the_rest_is_cut_off(minutes: int) -> None:
+    hours = shown_hours(minutes / 60)
+    assert hours is not None
+    assert int(hours * 60) == minutes
 
 
 def test_a_duration_is_in_hours() -> None:

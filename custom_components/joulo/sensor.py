@@ -22,7 +22,7 @@ from .sensor_description import (
     PowerDescription,
     Value,
 )
-from .sessions import average_power, duration, ere_credits
+from .sessions import average_power, duration, ere_credits, shown_hours
 
 PARALLEL_UPDATES = 0
 
@@ -152,8 +152,10 @@ LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
         key="last_session_duration",
         device_class=SensorDeviceClass.DURATION,
         native_unit_of_measurement=UnitOfTime.HOURS,
-        suggested_display_precision=2,
-        value_fn=_of_session(lambda session: duration(session.started_at, session.ended_at)),
+        suggested_display_precision=5,
+        value_fn=_of_session(
+            lambda session: shown_hours(duration(session.started_at, session.ended_at))
+        ),
     ),
     PowerDescription(
         key="last_session_average_power",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from itertools import pairwise
-from math import fsum
+from math import ceil, fsum
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -110,6 +110,11 @@ def duration(started_at: datetime, ended_at: datetime | None) -> float | None:
     if ended_at is None or ended_at < started_at:
         return None
     return (ended_at - started_at) / HOUR
+
+
+def shown_hours(hours: float | None) -> float | None:
+    """Return hours with five decimals, rounded up: whoever shows their minutes cuts off what is below one."""
+    return None if hours is None else ceil(hours * 100_000) / 100_000
 
 
 def average_power(kwh: float | None, hours: float | None) -> float | None:

@@ -32,6 +32,7 @@ logger:
   default: warning
   logs:
     custom_components.joulo: debug
+automation: !include automations.yaml
 energy:
 frontend:
 history:
@@ -47,6 +48,7 @@ _ONBOARDING = {"version": 4, "key": "onboarding", "data": {"done": ["core_config
 def write_configuration(folder: Path, custom_components: Path, port: int, language: str) -> None:
     """Lay out a new configuration folder that links to the integration."""
     (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=port, language=language))
+    (folder / "automations.yaml").write_text("[]\n")
     (folder / "custom_components").symlink_to(custom_components)
     (folder / ".storage").mkdir()
     (folder / ".storage" / "onboarding").write_text(json.dumps(_ONBOARDING))

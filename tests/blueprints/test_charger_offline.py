@@ -184,6 +184,21 @@ async def test_its_return_is_told_even_if_nobody_could_be_told_that_it_went(
     assert [mail.data["message"] for mail in mails] == [CAME_BACK[1]]
 
 
+async def test_the_other_actions_are_done_also_where_nothing_can_be_notified(
+    hass: HomeAssistant, automate: Automate, joulo: MockConfigEntry, go: Go, advance: Advance
+) -> None:
+    """A Home Assistant without phones has no action that sends a message."""
+    calls = async_mock_service(hass, "light", "turn_on")
+    sensor = "binary_sensor.garage_connectivity"
+    inputs = {"connectivity": sensor, "other_actions": [{"action": "light.turn_on"}]}
+    await automate("charger_offline", inputs)
+    assert not hass.services.has_service("notify", "send_message")
+    await go("offline")
+    await advance(30 * MINUTE)
+    await go("online")
+    assert len(calls) == 2
+
+
 async def test_other_actions_are_given_title_and_message(
     hass: HomeAssistant, watch: Watch, go: Go, advance: Advance
 ) -> None:

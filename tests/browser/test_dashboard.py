@@ -161,6 +161,23 @@ async def test_the_session_that_runs_is_shown_and_the_last_one_of_every_charger(
     assert number(await visitor.figure("Oprit", "Energy")) == completed["kwh"]
 
 
+async def test_a_session_that_has_just_ended_is_shown_until_joulo_lists_it(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    title = visitor.section("Oprit").get_by_text("Just ended")
+    await expect(visitor.section("Oprit")).to_be_visible()
+    await expect(title).not_to_be_visible()
+    # As the next poll shows it: more than what Joulo lists as the last session.
+    path = "/api/states/sensor.oprit_session_energy"
+    state = await stage.home.call("GET", path)
+    await stage.home.call("POST", path, state | {"state": "12.34"})
+    await expect(title).to_be_visible()
+    assert await visitor.figure("Oprit", "Energy") == "12.34 kWh"
+    await stage.home.call("POST", path, state)
+
+
 async def test_open_repairs_are_shown_and_lead_to_where_they_are_solved(
     stage: Stage, visit: Visit
 ) -> None:

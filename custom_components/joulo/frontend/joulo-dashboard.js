@@ -22,6 +22,7 @@ const TEXTS = {
   chargers: ["Chargers", "Laadpalen"],
   account: ["Account", "Account"],
   session: ["Running session", "Lopende sessie"],
+  just_ended: ["Just ended", "Zojuist afgerond"],
   last_session: ["Last session", "Laatste sessie"],
   month: ["This month", "Deze maand"],
   year: ["This year", "Dit jaar"],
@@ -135,26 +136,39 @@ function tiles(device, prefix, figures, texts) {
     const entity = device.entities[prefix + figure];
     if (!entity || entity.hidden) return [];
     const tile = { type: "tile", entity: entity.id, name: entity.name || texts[figure] };
-    // No tag is usual: not everyone needs a card to charge.
-    return [figure === "tag_id" ? showingWhile(isKnown(entity.id), tile) : tile];
+    if (figure !== "tag_id") return [tile];
+    // It is long; and none is usual, for not everyone needs a card to charge.
+    return [showingWhile(isKnown(entity.id), { ...tile, grid_options: { columns: "full" } })];
   });
 }
 
 /** Return cards below a heading; without cards, no heading. */
 const titled = (title, cards) => (cards.length ? [subheading(title), ...cards] : []);
 
-/**
- * Return the session that runs. Its entities keep their figures afterwards, so it hides then; a paused
- * one is on in the calendar only. Where both are disabled, nobody knows whether one runs.
- */
+/** Return whether a session runs. One that is paused is on in the calendar only. */
+const runs = ({ entities: { charging, charging_sessions: calendar } }) =>
+  any([charging, calendar].filter(Boolean).map(({ id }) => isState(id, "on")));
+
+/** Return the session that runs. Its entities keep their figures afterwards, so it hides then. */
 function runningSession(charger, texts) {
-  const { charging, charging_sessions: calendar } = charger.entities;
-  const runs = any([charging, calendar].filter(Boolean).map(({ id }) => isState(id, "on")));
+  const running = runs(charger);
   const cards = titled(texts.session, [
     ...tiles(charger, "session_", ["energy", "ere", "start", "average_power"], texts),
     ...tiles(charger, "active_", ["tag_id"], texts),
   ]);
-  return runs.conditions.length ? cards.map((card) => showingWhile(runs, card)) : [];
+  // Where nothing tells whether one runs, it is better not to say so.
+  return running.conditions.length ? cards.map((card) => showingWhile(running, card)) : [];
+}
+
+/** Return the session that Joulo has not listed as completed yet, a quarter of an hour at most. */
+function justEnded(charger, texts) {
+  const { session_energy: session, last_session_energy: last } = charger.entities;
+  if (!session || !last) return [];
+  const running = { condition: "not", conditions: [runs(charger)] };
+  const isUnlisted = { condition: "state", entity: session.id, state_not: last.id };
+  return titled(texts.just_ended, tiles(charger, "session_", ["energy", "ere"], texts)).map(
+    (card) => showingWhile(isUnlisted, showingWhile(running, card)),
+  );
 }
 
 /** Return the last completed session, or while there is none a line. */
@@ -185,13 +199,16 @@ const graph = (statistic, title) => [
   },
 ];
 
-/** Return the graphs of those statistics that exist, or a line. */
+/** Return the graphs of those statistics that exist, or a line; without a MID meter nothing has a value. */
 function graphs(charger, statistics, texts) {
   const existing = GRAPHS.filter((key) => statistics.has(statisticId(charger, key)));
-  const cards = existing.flatMap((key) =>
-    graph(statisticId(charger, key), texts[`${key}_graph`]),
-  );
-  return cards.length ? cards : [line(texts.no_statistics)];
+  if (!existing.length) return [line(texts.no_statistics)];
+  const { mid_certified: mid } = charger.entities;
+  const isWorthIt = mid && { condition: "state", entity: mid.id, state_not: "off" };
+  return existing.flatMap((key) => {
+    const cards = graph(statisticId(charger, key), texts[`${key}_graph`]);
+    return key === "value" && mid ? cards.map((card) => showingWhile(isWorthIt, card)) : cards;
+  });
 }
 
 // Sections and views
@@ -210,6 +227,7 @@ const chargerNow = (charger, texts, hass) =>
   deviceSection(charger, ICON, hass, [
     ...tiles(charger, "", ["status", "total_energy"], texts),
     ...runningSession(charger, texts),
+    ...justEnded(charger, texts),
     ...lastSession(charger, texts),
   ]);
 
@@ -223,8 +241,8 @@ function calendar(charger, texts) {
 
 const chargerHistory = (charger, statistics, texts, hass) =>
   deviceSection(charger, ICON, hass, [
-    ...calendar(charger, texts),
     ...graphs(charger, statistics, texts),
+    ...calendar(charger, texts),
   ]);
 
 /** Return what an account's ERE credits pay out; nothing while Joulo tells no position. */
