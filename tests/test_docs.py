@@ -65,7 +65,9 @@ def anchors(path: Path) -> set[str]:
 def targets(text: str) -> Iterator[str]:
     """Yield where the links and pictures of a text lead, those of a badge both."""
     for link in re.findall(
-        r"\]\(([^)\s]+)\)|^\[[^\]]+\]: (\S+)|(?:src|href)=\"([^\"]+)\"", text, re.MULTILINE
+        r"\]\(([^)\s]+)(?:\s[^)]*)?\)|^\[[^\]]+\]: (\S+)|(?:src|href)=[\"']([^\"']+)[\"']",
+        text,
+        re.MULTILINE,
     ):
         yield next(filter(None, link))
 
@@ -79,7 +81,7 @@ def leads_somewhere(base: Path, target: str) -> bool:
     """Return whether a file, and the heading in it if one is named, exist."""
     name, _, anchor = target.partition("#")
     path = (base.parent / name).resolve() if name else base
-    return path.is_file() and (not anchor or anchor in anchors(path))
+    return path.is_relative_to(ROOT) and path.is_file() and (not anchor or anchor in anchors(path))
 
 
 def is_there(address: str) -> bool:

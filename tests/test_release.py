@@ -37,7 +37,13 @@ CHANGELOG = """# Changelog
 
 - A point that is so long that it goes on
   in the next line.
-- Another point.
+- Another point:
+  - one below it.
+
+  ```yaml
+  joulo:
+    as: it stands
+  ```
 
 ## [1.2.2] - 2026-06-01
 
@@ -48,7 +54,13 @@ CHANGELOG = """# Changelog
 NOTES = """### Added
 
 - A point that is so long that it goes on in the next line.
-- Another point.
+- Another point:
+  - one below it.
+
+  ```yaml
+  joulo:
+    as: it stands
+  ```
 """
 
 

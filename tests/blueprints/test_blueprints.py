@@ -82,6 +82,16 @@ def test_the_documentation_has_a_badge_that_imports_a_blueprint(file: Path) -> N
 
 
 @each_blueprint
+def test_the_documentation_names_everything_that_a_blueprint_asks(file: Path) -> None:
+    docs = (DOCS / "automations.md").read_text(encoding="utf-8")
+    section = docs[docs.index(quote(load(file).metadata["source_url"], safe="")) :]
+    section = section[: section.find("\n## ")]
+    rows = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| "))
+    names = [each["name"] for each in load(file).inputs.values()]
+    assert [name for name in names if name not in rows] == []
+
+
+@each_blueprint
 def test_a_default_is_something_that_could_be_chosen(file: Path) -> None:
     for asked in load(file).inputs.values():
         assert asked["name"]

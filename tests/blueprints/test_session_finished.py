@@ -244,6 +244,24 @@ async def test_quiet_hours_end_in_the_morning_by_the_clock_on_the_wall(
     assert len(phone.messages) == 1
 
 
+@pytest.mark.parametrize("quiet_from", ["22:00:00", "02:30:00"], ids=["quiet", "not quiet"])
+async def test_the_hour_that_comes_twice_loses_no_message(
+    phone: Phone,
+    tell: Tell,
+    charge: Charge,
+    advance: Advance,
+    freezer: FrozenDateTimeFactory,
+    quiet_from: str,
+) -> None:
+    """The second 02:10 of the night; quiet hours end at 02:30, or there are none."""
+    freezer.move_to(datetime(2026, 10, 24, 23, 58, tzinfo=UTC))
+    await advance(READ)
+    await tell(quiet_from=quiet_from, quiet_until="02:30:00")
+    await charge()
+    await advance(30 * 60)
+    assert len(phone.messages) == 1
+
+
 async def test_a_session_that_ended_while_home_assistant_was_down_is_told_late(
     hass: HomeAssistant,
     account: SimulatedAccount,

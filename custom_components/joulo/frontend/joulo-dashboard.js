@@ -70,13 +70,17 @@ function textsIn(language) {
 
 // What there is to show
 
+const isOurs = ([domain]) => domain === DOMAIN;
+
 /** Return Joulo's entities by device and key: the id, the user's own name, and whether it is hidden. */
 async function entitiesByDevice(hass) {
   const ours = Object.values(hass.entities).filter(({ platform }) => platform === DOMAIN);
-  const entries = await hass.callWS({
+  const request = {
     type: "config/entity_registry/get_entries",
     entity_ids: ours.map((entity) => entity.entity_id),
-  });
+  };
+  // Without an answer only the user's own names are missing.
+  const entries = await hass.callWS(request).catch(() => ({}));
   const entities = {};
   for (const { entity_id: id, device_id, translation_key, hidden } of ours) {
     (entities[device_id] ??= {})[translation_key] = { id, name: entries[id]?.name, hidden };
@@ -88,10 +92,11 @@ async function entitiesByDevice(hass) {
 async function visibleDevices(hass) {
   const entities = await entitiesByDevice(hass);
   return Object.values(hass.devices)
+    .filter(({ identifiers }) => identifiers.some(isOurs))
     .filter(({ id }) => Object.values(entities[id] ?? {}).some(({ hidden }) => !hidden))
     .map((device) => ({
       ...device,
-      name: device.name_by_user || device.name,
+      name: device.name_by_user || device.name || "Joulo",
       entities: entities[device.id],
     }))
     .sort((one, other) => one.name.localeCompare(other.name, hass.language, { numeric: true }));
@@ -99,7 +104,7 @@ async function visibleDevices(hass) {
 
 /** Return the id of a charger's statistic, made from the charger's id as the integration does. */
 function statisticId(charger, key) {
-  const [, id] = charger.identifiers.find(([domain]) => domain === DOMAIN);
+  const [, id] = charger.identifiers.find(isOurs);
   const slug = id.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "");
   return `${DOMAIN}:${slug}_${key}`;
 }
