@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import chain, combinations, product
 import json
 import logging
-from math import isclose, isfinite
+from math import ceil, isclose, isfinite
 from typing import Any
 
 from aiohttp import web
@@ -200,7 +200,7 @@ ALLOWED: dict[str, Callable[[Sent], set[float]]] = {
     # A session without an end lasts until the next one starts, a day at most.
     "last_session_duration": lambda sent: (
         {
-            (end - start) / timedelta(hours=1)
+            ceil((end - start) / timedelta(hours=1) * 1e5) / 1e5
             for end, start in product(
                 sent.moments["ended_at"] | sent.moments["started_at"], sent.moments["started_at"]
             )
