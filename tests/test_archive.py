@@ -77,7 +77,7 @@ def test_a_damaged_session_costs_no_other() -> None:
 def test_a_damaged_reading_costs_no_other() -> None:
     document = FULL.to_dict()
     document["readings"]["s"].insert(0, ["when?", 3])
-    document["readings"]["s"].append([START.isoformat(), None])
+    document["readings"]["s"] += [[START.timestamp(), None], [1e300, 1.0]]
     assert loaded(document).readings == FULL.readings
 
 

@@ -1,8 +1,8 @@
 """What is written down of the history. What an older version wrote, or is damaged, costs only itself."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from mashumaro import field_options
@@ -45,8 +45,11 @@ def _write_resume(resume: Resume | None) -> tuple[str, str] | None:
 
 def _read_reading(value: object) -> Reading | None:
     match value:
-        case [at, kwh] if (moment := read_moment(at)) and (number := read_number(kwh)) is not None:
-            return moment, number
+        case [float(at), float(kwh)]:
+            try:
+                return datetime.fromtimestamp(at, UTC), kwh
+            except ValueError, OverflowError, OSError:
+                return None
     return None
 
 
@@ -54,6 +57,14 @@ def _read_readings(value: object) -> dict[str, tuple[Reading, ...]]:
     return {
         session_id: tuple(reading for item in _listed(items) if (reading := _read_reading(item)))
         for session_id, items in _items(value)
+    }
+
+
+def _write_readings(readings: Mapping[str, Iterable[Reading]]) -> dict[str, list[list[float]]]:
+    """Return readings as short as they can be written: there are many."""
+    return {
+        session_id: [[at.timestamp(), float(kwh)] for at, kwh in items]
+        for session_id, items in readings.items()
     }
 
 
@@ -90,7 +101,7 @@ class Archive(Model):
     sessions: tuple[ChargingSession, ...] = _sessions()
     live: tuple[ChargingSession, ...] = _sessions()
     readings: dict[str, tuple[Reading, ...]] = field(
-        default_factory=dict, metadata=field_options(deserialize=_read_readings)
+        default_factory=dict, metadata=field_options(_write_readings, _read_readings)
     )
     values: dict[str, float] = field(
         default_factory=dict, metadata=field_options(deserialize=_read_values)

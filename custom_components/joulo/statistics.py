@@ -144,10 +144,11 @@ class StatisticsWriter:
     def _own_chargers(self) -> list[str]:
         """Return the chargers that this account writes: each by the first that lists it, or else that knows it."""
         writers: dict[str, StatisticsWriter] = {}
-        for writer in self._writers:
+        candidates = [*self._writers, self]
+        for writer in candidates:
             for charger_id in charger_ids(self._devices, writer.entry):
                 writers.setdefault(charger_id, writer)
-        for writer in self._writers:
+        for writer in candidates:
             for charger_id in writer.history.charger_ids():
                 writers.setdefault(charger_id, writer)
         return sorted(charger_id for charger_id, writer in writers.items() if writer is self)
