@@ -283,8 +283,10 @@ def test_energy_that_joulo_withholds_in_the_end_stays_as_it_was_seen(
     history.merge([replace(completed(), kwh=None, ere_credits=None)])
     history.conclude(NOW, full=True)
     (session,) = history.of_charger("c")
-    assert session.kwh == 9
+    assert (session.kwh, session.ere_credits) == (9, None), "ERE credits are Joulo's alone by then"
     assert history.totals("c").kwh == 9
+    history.merge([replace(completed(), kwh=None, ere_credits=3.5)])
+    assert history.totals("c").ere == 3.5
 
 
 def test_totals_are_unknown_while_every_figure_is(history: SessionHistory) -> None:

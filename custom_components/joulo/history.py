@@ -21,6 +21,7 @@ from .sessions import (
     estimated_ere,
     session_value,
     total,
+    with_estimated_ere,
     with_last_reading,
     with_later_figure,
 )
@@ -319,10 +320,16 @@ class SessionHistory:
     def _unconfirmed(self) -> dict[str, ChargingSession]:
         """Return what chargers showed of sessions whose end Joulo does not list, with the later figure."""
         return {
-            session_id: with_later_figure(session, self.sessions.get(session_id))
+            session_id: with_later_figure(
+                self._as_far_as_seen(session), self.sessions.get(session_id)
+            )
             for session_id, session in self.live.items()
             if not self.is_confirmed(session_id)
         }
+
+    def _as_far_as_seen(self, session: ChargingSession) -> ChargingSession:
+        readings = self.readings.get(session.id, ())
+        return with_estimated_ere(with_last_reading(session, readings))
 
     def _show(self, session: ChargingSession) -> None:
         """Keep what a charger showed; write only what a restart would miss."""

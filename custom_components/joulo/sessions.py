@@ -62,8 +62,12 @@ def with_last_reading(session: ChargingSession, readings: Sequence[Reading]) -> 
     """Return a session with the energy that Joulo leaves out now, and once did not."""
     if session.kwh is not None or not readings:
         return session
-    kwh = readings[-1][1]
-    return replace(session, kwh=kwh, ere_credits=estimated_ere(kwh, session.started_at))
+    return replace(session, kwh=readings[-1][1])
+
+
+def with_estimated_ere(session: ChargingSession) -> ChargingSession:
+    """Return a session that Joulo has not listed yet with the ERE credits that it should earn."""
+    return replace(session, ere_credits=estimated_ere(session.kwh, session.started_at))
 
 
 def estimated_ere(kwh: float | None, started_at: datetime) -> float | None:

@@ -5,7 +5,6 @@ from the first difference to the end, so that a crash, a correction or a deletio
 """
 
 import asyncio
-from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -173,19 +172,22 @@ class StatisticsWriter:
 
     def _snapshot(self, charger_id: str) -> _Snapshot:
         """Return what all accounts know of a charger: one that has moved has a past in another."""
-        histories = [self.history, *(writer.history for writer in self._writers)]
-        known = {
-            session.id: session
-            for history in reversed(histories)
-            for session in history.of_charger(charger_id)
-        }
+        known: dict[str, ChargingSession] = {}
+        readings: dict[str, tuple[Reading, ...]] = {}
+        values: dict[str, float] = {}
+        others = [writer.history for writer in self._writers if writer is not self]
+        # The later one wins: this account's own.
+        for history in (*others, self.history):
+            known |= {session.id: session for session in history.of_charger(charger_id)}
+            readings |= history.readings
+            values |= history.values
         sessions = tuple(sorted(known.values(), key=lambda session: session.started_at))
         return _Snapshot(
             charger_id,
             self._charger_name(charger_id, sessions),
             sessions,
-            dict(ChainMap(*(history.readings for history in histories))),
-            dict(ChainMap(*(history.values for history in histories))),
+            readings,
+            values,
             dt_util.utcnow(),
         )
 
