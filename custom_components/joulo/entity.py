@@ -76,18 +76,23 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
 
     @callback
     def add_new() -> None:
-        taken = _taken_elsewhere(hass, entry)
-        new = {
-            (owner_id, description.key): entity_class(coordinator, owner_id, description)
+        missing = [
+            (owner_id, description)
             for owner_id, state in coordinator.data.items()
             for description in descriptions
             if (owner_id, description.key) not in known
-            and unique_id(owner_id, description.key) not in taken
             and (description.exists_fn(state) or unique_id(owner_id, description.key) in registered)
+        ]
+        if not missing:
+            return
+        taken = _taken_elsewhere(hass, entry)
+        new = {
+            (owner_id, description.key): entity_class(coordinator, owner_id, description)
+            for owner_id, description in missing
+            if unique_id(owner_id, description.key) not in taken
         }
-        if new:
-            known.update(new)
-            async_add_entities(new.values())
+        known.update(new)
+        async_add_entities(new.values())
 
     @callback
     def is_removal(data: dr.EventDeviceRegistryUpdatedData) -> bool:
