@@ -37,7 +37,7 @@ from pytest_homeassistant_custom_component.common import (
     async_test_home_assistant,
 )
 
-from custom_components.joulo.api import Charger, ChargingSession, Me
+from custom_components.joulo.api import AccountProfile, Charger, ChargingSession
 from custom_components.joulo.api.client import LARGEST_PAGE
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
@@ -45,7 +45,7 @@ from custom_components.joulo.statistics import StatisticsWriter
 
 SIZES = (100, 1_000, 10_000)
 CHARGERS = [Charger(id=f"charger-{number}", mid_certified=True) for number in range(3)]
-TERMS = Me(ere_price_mid=0.495, effective_fee_pct=20)
+TERMS = AccountProfile(ere_price_mid=0.495, effective_fee_pct=20)
 NEWEST = datetime(2026, 6, 15, 7, 20, tzinfo=UTC)
 LENGTH = timedelta(hours=3.5)
 DATABASE = "home-assistant_v2.db"

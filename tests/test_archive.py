@@ -9,8 +9,8 @@ from homeassistant.core import HomeAssistant
 from hypothesis import given, strategies as st
 import pytest
 
-from custom_components.joulo.api import Boundary, ChargingSession
-from custom_components.joulo.api.models import read_model
+from custom_components.joulo.api import ChargingSession, Cursor
+from custom_components.joulo.api.models import parse_model
 from custom_components.joulo.archive import Archive
 from custom_components.joulo.history import SessionHistory
 from tests.api import FROZEN_GARBAGE, TRIALS
@@ -25,7 +25,7 @@ FULL = Archive(
     last_read=START,
     last_full_read=START,
     reread_after=START,
-    resume=(START, Boundary(datetime(2026, 4, 1, tzinfo=UTC), " 2026-04-01T00:00:00 ")),
+    resume=(START, Cursor(datetime(2026, 4, 1, tzinfo=UTC), " 2026-04-01T00:00:00 ")),
     sessions=(SESSION,),
     live=(SESSION,),
     readings={"s": ((START, 0.0), (START, 10.5))},
@@ -38,7 +38,7 @@ type Spoil = Callable[[dict[str, Any]], object]
 
 def loaded(document: object) -> Archive:
     """Return what a file is read as."""
-    archive = read_model(Archive)(document)
+    archive = parse_model(Archive)(document)
     assert archive is not None
     return archive
 

@@ -24,10 +24,10 @@ POLL = 61
 
 
 def device_of(
-    registry: dr.DeviceRegistry, entry: MockConfigEntry, owner_id: str
+    registry: dr.DeviceRegistry, entry: MockConfigEntry, device_key: str
 ) -> dr.DeviceEntry | None:
     """Return the device of a charger, or of the account."""
-    return registry.async_get_device_by_identifier((DOMAIN, owner_id), entry.entry_id)
+    return registry.async_get_device_by_identifier((DOMAIN, device_key), entry.entry_id)
 
 
 async def test_a_charger_stands_below_its_account(

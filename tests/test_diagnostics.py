@@ -138,7 +138,7 @@ async def test_what_went_wrong_is_told_without_what_identifies(
     cloud.fail(EVERYWHERE, Fault.UNAUTHORIZED)
     await advance(62)
     found: Any = await get_diagnostics_for_config_entry(hass, hass_client, identified)
-    assert found["gate"]["refused"]
+    assert found["rate_limiter"]["token_rejected"]
     chargers = found["coordinators"]["chargers"]
     assert not chargers["last_update_success"]
     assert "ConfigEntryAuthFailed" in chargers["last_exception"]

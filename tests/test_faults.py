@@ -320,7 +320,7 @@ async def test_what_a_fault_does_to_the_first_set_up(world: World, row: Row) -> 
 
 
 async def test_retry_after_holds_however_often_the_first_set_up_is_tried(world: World) -> None:
-    """Home Assistant itself forgets it there; the gate does not."""
+    """Home Assistant itself forgets it there; the rate limiter does not."""
     world.cloud.fail(CHARGERS, Fault.RATE_LIMITED, times=1, retry_after=RETRY_AFTER)
     await world.set_up()
     for _ in range(RETRY_AFTER // 60 - 1):
@@ -414,7 +414,7 @@ async def test_updates_by_hand_and_reloads_in_quick_succession_keep_the_data(
 
 
 async def test_an_account_without_chargers_is_reloaded_without_a_word(world: World) -> None:
-    """It has nothing to show, so nothing is amiss while the gate is shut."""
+    """It has nothing to show, so nothing is amiss while the rate limiter is shut."""
     world.account.empty()
     for session in world.account.sessions:
         world.account.remove_session(session.id)

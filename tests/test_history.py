@@ -9,14 +9,14 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.joulo.api import Charger, ChargingSession, CurrentSession, Me
+from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
 from custom_components.joulo.history import SessionHistory
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 NOW = START + timedelta(hours=1)
-TERMS = Me(ere_price_mid=0.5, effective_fee_pct=20)
+TERMS = AccountProfile(ere_price_mid=0.5, effective_fee_pct=20)
 READ_AGAIN = timedelta(seconds=601)
 POLL = 61
 HOUR = 3601
@@ -154,7 +154,7 @@ def test_a_session_is_valued_once(history: SessionHistory) -> None:
     history.appraise([charger()], None)
     assert history.values == {}, "no price yet"
     history.appraise([charger()], TERMS)
-    history.appraise([charger()], Me(ere_price_mid=9, effective_fee_pct=0))
+    history.appraise([charger()], AccountProfile(ere_price_mid=9, effective_fee_pct=0))
     assert history.values == {"s": pytest.approx(4 * 0.5 * 0.8)}
 
 

@@ -31,7 +31,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
-from custom_components.joulo.cloud import _GATES
+from custom_components.joulo.helpers import _RATE_LIMITERS
 from tests.conftest import NOW, Advance, Settle
 from tests.simulator import (
     GARAGE_ID,
@@ -115,7 +115,7 @@ def restart(
         await hass.config_entries.async_unload(entry.entry_id)
         if crash:
             hass_storage[HISTORY] = on_disk
-        hass.data.pop(_GATES)
+        hass.data.pop(_RATE_LIMITERS)
         await jump(away.total_seconds())
         hass.set_state(CoreState.starting)
         hass.async_create_task(hass.config_entries.async_setup(entry.entry_id))

@@ -293,9 +293,9 @@ def invented(hass: HomeAssistant, sent: Sent) -> dict[str, str]:
     """Return the numbers that are shown and were not sent, nor follow from what was."""
     found: dict[str, str] = {}
     for unique_id, state in states(hass).items():
-        owner_id, key = unique_id.split("_", 1)
+        device_key, key = unique_id.split("_", 1)
         # A charger's totals sum up sessions of which each is looked at by itself.
-        is_sum = key.startswith("total_") and owner_id != OWNER
+        is_sum = key.startswith("total_") and device_key != OWNER
         if state.state in (STATE_UNAVAILABLE, STATE_UNKNOWN) or key not in ALLOWED or is_sum:
             continue
         shown = float(state.state)

@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.joulo.cloud import _GATES
+from custom_components.joulo.helpers import _RATE_LIMITERS
 from tests.conftest import NOW, Advance
 from tests.simulator import (
     GARAGE_ID,
@@ -80,7 +80,7 @@ def crash(
         hass_storage.pop(FILE, None)
         if on_disk is not None:
             hass_storage[FILE] = on_disk
-        hass.data.pop(_GATES)
+        hass.data.pop(_RATE_LIMITERS)
         await advance(660)
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from custom_components.joulo.api import ChargingSession, Energy, Me, Month
+from custom_components.joulo.api import AccountProfile, ChargingSession, Energy, Month
 from custom_components.joulo.sessions import (
     average_power,
     closed,
@@ -25,7 +25,7 @@ from custom_components.joulo.sessions import (
 
 START = datetime(2026, 4, 8, 18, 30, tzinfo=UTC)
 END = datetime(2026, 4, 9, 6, 45, tzinfo=UTC)
-TERMS = Me(ere_price_mid=0.5, effective_fee_pct=20)
+TERMS = AccountProfile(ere_price_mid=0.5, effective_fee_pct=20)
 
 
 def charging_session(
@@ -84,9 +84,16 @@ def test_the_value_is_ere_times_price_less_the_fee() -> None:
 
 
 @pytest.mark.parametrize(
-    "terms", [None, Me(), Me(ere_price_mid=0.5), Me(effective_fee_pct=20)], ids=repr
+    "terms",
+    [
+        None,
+        AccountProfile(),
+        AccountProfile(ere_price_mid=0.5),
+        AccountProfile(effective_fee_pct=20),
+    ],
+    ids=repr,
 )
-def test_without_price_and_fee_there_is_no_value(terms: Me | None) -> None:
+def test_without_price_and_fee_there_is_no_value(terms: AccountProfile | None) -> None:
     assert net_value(14.1, terms) is None
 
 

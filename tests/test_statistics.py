@@ -32,7 +32,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 
 from custom_components.joulo import statistics
-from custom_components.joulo.api import Charger, ChargingSession, CurrentSession, Me
+from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.statistics import StatisticsWriter, statistic_id
@@ -42,7 +42,7 @@ from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, SimulatedAccount
 CHARGER = "A1-b2"
 """Such an id has to be rewritten before the recorder takes it."""
 ENERGY, ERE, VALUE = (f"joulo:a1_b2_{key}" for key in ("energy", "ere", "value"))
-TERMS = Me(ere_price_mid=0.5, effective_fee_pct=20)
+TERMS = AccountProfile(ere_price_mid=0.5, effective_fee_pct=20)
 QUIET = 31
 """Seconds after which news has been written."""
 HOUR = 3600

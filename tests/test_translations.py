@@ -19,7 +19,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo import PLATFORMS, api, statement
-from custom_components.joulo.cloud import error_text
+from custom_components.joulo.helpers import translated_error
 from tests.flows import begin, submit
 from tests.simulator import SimulatedAccount, SimulatedCharger
 
@@ -257,7 +257,7 @@ def test_the_calendar_and_the_statement_have_words(texts: Texts) -> None:
 @in_both_languages
 def test_every_error_has_a_sentence_that_gets_all_its_words(texts: Texts) -> None:
     for error in ERRORS + ERRORS_OF_ORDERS:
-        text = error_text(error)
+        text = translated_error(error)
         key = text["translation_key"]
         # An address is refused before anything else could go wrong, and only by a form.
         if key != "insecure_url":
@@ -276,7 +276,7 @@ def test_every_error_that_there_is_was_looked_at() -> None:
 
 @in_both_languages
 def test_no_sentence_is_left_over(texts: Texts) -> None:
-    said = {error_text(error)["translation_key"] for error in ERRORS + ERRORS_OF_ORDERS}
+    said = {translated_error(error)["translation_key"] for error in ERRORS + ERRORS_OF_ORDERS}
     assert set(texts["exceptions"]) == (said | OTHER_SENTENCES) - {"insecure_url"}
 
 
@@ -285,7 +285,7 @@ def test_every_error_has_words_in_a_form(texts: Texts) -> None:
     in_a_form = {"server_error": "cannot_connect", "not_found": "invalid_response"}
     keys = {"unknown"}
     for error in ERRORS:
-        text = error_text(error)
+        text = translated_error(error)
         key = in_a_form.get(text["translation_key"], text["translation_key"])
         words = placeholders(texts["config"]["error"][key])
         assert words <= text["translation_placeholders"].keys(), key

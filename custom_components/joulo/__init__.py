@@ -10,7 +10,6 @@ from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
 from .announcer import SessionAnnouncer
-from .cloud import async_get_client, credentials_of
 from .const import DOMAIN
 from .coordinator import (
     AccountCoordinator,
@@ -20,6 +19,7 @@ from .coordinator import (
     SessionsCoordinator,
 )
 from .dashboard import async_register_dashboard
+from .helpers import async_get_client, credentials_of
 from .history import SessionHistory
 from .repairs import async_clear_issues
 from .rest_sensors import RestSensorsWatch

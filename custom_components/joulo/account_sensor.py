@@ -6,7 +6,7 @@ from datetime import datetime
 from homeassistant.components.sensor import SensorStateClass
 from homeassistant.const import PERCENTAGE, EntityCategory
 
-from .api import Door, ErePosition, Month
+from .api import Endpoint, ErePosition, Month
 from .const import EURO_PER_ERE
 from .coordinator import AccountState
 from .sensor_description import (
@@ -45,7 +45,7 @@ def _year_start(state: AccountState) -> datetime:
 
 
 def _me_answered(state: AccountState) -> bool:
-    return Door.ME not in state.failed
+    return Endpoint.ME not in state.failed
 
 
 def _of_position(figure: Callable[[ErePosition], Value]) -> Callable[[AccountState], Value]:
@@ -58,7 +58,7 @@ def _has_position(state: AccountState) -> bool:
 
 
 def _position_answered(state: AccountState) -> bool:
-    return Door.ERE_POSITION not in state.failed
+    return Endpoint.ERE_POSITION not in state.failed
 
 
 def _reach(state: AccountState) -> dict[str, Value]:

@@ -7,9 +7,9 @@ from typing import Any
 
 from mashumaro import field_options
 
-from .api import Boundary, ChargingSession
-from .api.models import Model, read_models
-from .api.reading import read_moment, read_number, read_text
+from .api import ChargingSession, Cursor
+from .api.models import Model, parse_models
+from .api.parsing import parse_datetime, parse_number, parse_text
 from .hours import Reading
 
 _RELOAD = timedelta(seconds=10)
@@ -25,17 +25,19 @@ def _listed(value: object) -> list[Any]:
 
 
 def _read_texts(value: object) -> tuple[str, ...]:
-    return tuple(text for item in _listed(value) if (text := read_text(item)) is not None)
+    return tuple(text for item in _listed(value) if (text := parse_text(item)) is not None)
 
 
-type Resume = tuple[datetime, Boundary]
+type Resume = tuple[datetime, Cursor]
 """When a read of all sessions began, and where its next page begins."""
 
 
 def _read_resume(value: object) -> Resume | None:
     match value:
-        case [begun, str(text)] if (at := read_moment(begun)) and (moment := read_moment(text)):
-            return at, Boundary(moment, text)
+        case [begun, str(text)] if (at := parse_datetime(begun)) and (
+            moment := parse_datetime(text)
+        ):
+            return at, Cursor(moment, text)
     return None
 
 
@@ -72,7 +74,7 @@ def _read_values(value: object) -> dict[str, float]:
     return {
         session_id: number
         for session_id, item in _items(value)
-        if (number := read_number(item)) is not None
+        if (number := parse_number(item)) is not None
     }
 
 
@@ -83,7 +85,7 @@ def _read_told(value: object) -> dict[str, tuple[str, ...]] | None:
 
 
 def _sessions() -> Any:
-    read = read_models(ChargingSession, lambda session: session.id)
+    read = parse_models(ChargingSession, lambda session: session.id)
     return field(default=(), metadata=field_options(deserialize=read))
 
 

@@ -75,4 +75,4 @@ class JouloBinarySensor(JouloEntity[ChargerState], BinarySensorEntity):
     @property
     @override
     def is_on(self) -> bool | None:
-        return self.entity_description.is_on_fn(self.owner_state)
+        return self.entity_description.is_on_fn(self.device_state)

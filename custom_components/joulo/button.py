@@ -11,10 +11,10 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api import ConnectionType
-from .cloud import async_order
 from .const import DOMAIN
 from .coordinator import ChargerState, JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
+from .helpers import async_send_command
 
 PARALLEL_UPDATES = 1
 
@@ -70,9 +70,9 @@ class JouloRestartButton(JouloEntity[ChargerState], ButtonEntity):
         """Restart the charger; whoever pressed hears it when nobody saw the charger come back."""
         coordinator = self.coordinator
         restart = coordinator.client.restart_charger(
-            self._owner_id, hard=self.entity_description.hard
+            self._device_key, hard=self.entity_description.hard
         )
-        if not await async_order(self.hass, coordinator.config_entry, restart):
+        if not await async_send_command(self.hass, coordinator.config_entry, restart):
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="restart_not_verified"
             )

@@ -18,8 +18,8 @@ from .coordinator import ChargerState, JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .history import SessionHistory
 from .hours import HOUR, hour_of
+from .localizer import Localizer, async_localizer
 from .sessions import LONGEST_OPEN, figures
-from .wording import Wording, async_wording
 
 PARALLEL_UPDATES = 0
 
@@ -56,7 +56,7 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
     def event(self) -> CalendarEvent | None:
         """The session that runs; nothing is ever planned, so that otherwise none is to come."""
         # Home Assistant asks also when the charger has just gone.
-        state = self.coordinator.data.get(self._owner_id)
+        state = self.coordinator.data.get(self._device_key)
         if state is None or state.session is None or not state.running:
             return None
         return self._event(state.session, dt_util.utcnow())
@@ -69,7 +69,7 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         now = dt_util.utcnow()
         return [
             self._event(session, now)
-            for session in self._history.of_charger(self._owner_id)
+            for session in self._history.of_charger(self._device_key)
             if session.started_at < end_date and self._end(session, now) > start_date
         ]
 
@@ -78,36 +78,36 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         return self.coordinator.config_entry.runtime_data.chargers.history
 
     def _event(self, session: ChargingSession, now: datetime) -> CalendarEvent:
-        wording = async_wording(self.hass)
+        localizer = async_localizer(self.hass)
         return CalendarEvent(
             start=session.started_at,
             end=self._end(session, now),
-            summary=_summary(session, wording),
-            description=_description(session, self._history.values.get(session.id), wording),
+            summary=_summary(session, localizer),
+            description=_description(session, self._history.values.get(session.id), localizer),
             uid=session.id,
         )
 
     def _end(self, session: ChargingSession, now: datetime) -> datetime:
         """Return until when a session is shown: one that runs until the next full hour."""
         end = session.ended_at or hour_of(now) + HOUR
-        is_running = self._history.running.get(self._owner_id) == session.id
+        is_running = self._history.running.get(self._device_key) == session.id
         if session.ended_at is None and not is_running:
             end = min(end, session.started_at + LONGEST_OPEN)
         return end if end > session.started_at else session.started_at + _SHORTEST
 
 
-def _summary(session: ChargingSession, wording: Wording) -> str:
+def _summary(session: ChargingSession, localizer: Localizer) -> str:
     if session.kwh is None:
-        return wording.text("charging_session")
-    return f"{wording.number(session.kwh, 2)} kWh"
+        return localizer.text("charging_session")
+    return f"{localizer.number(session.kwh, 2)} kWh"
 
 
-def _description(session: ChargingSession, value: float | None, wording: Wording) -> str:
+def _description(session: ChargingSession, value: float | None, localizer: Localizer) -> str:
     """Return what is known beside the energy; no RFID tag, which opens chargers."""
-    lines = [] if session.ended_at else [wording.text("session_runs")]
+    lines = [] if session.ended_at else [localizer.text("session_runs")]
     told = figures(session, value)
     lines.extend(
-        wording.text(f"session_{figure}", figure=wording.number(told[figure], 2))
+        localizer.text(f"session_{figure}", figure=localizer.number(told[figure], 2))
         for figure in ("ere_credits", "value_eur", "average_power_kw")
         if told[figure] is not None
     )

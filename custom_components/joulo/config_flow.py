@@ -26,13 +26,6 @@ from homeassistant.helpers.selector import (
 import probatio
 
 from .api import API_URL, JouloAuthError, JouloClient, JouloError, JouloRateLimitError
-from .cloud import (
-    Credentials,
-    async_get_trial_client,
-    async_hand_over_answers,
-    credentials_of,
-    error_text,
-)
 from .const import (
     CHARGERS_INTERVAL,
     CONF_ADVANCED,
@@ -41,6 +34,13 @@ from .const import (
     LONGEST_CHARGERS_INTERVAL,
 )
 from .devices import charger_ids
+from .helpers import (
+    Credentials,
+    async_adopt_rate_limiter,
+    async_get_trial_client,
+    credentials_of,
+    translated_error,
+)
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -160,7 +160,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
             try:
                 identity = await self._async_identify(entered, entry)
             except JouloError as error:
-                text = error_text(error)
+                text = translated_error(error)
                 key = text["translation_key"]
                 errors["base"] = _IN_A_FORM.get(key, key)
                 placeholders = text["translation_placeholders"]
@@ -188,7 +188,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         is_known = entry.unique_id is not None or self._registered_charger_ids(entry)
         if is_known and not self._is_same_account(entry, identity):
             return self.async_abort(reason="unique_id_mismatch")
-        async_hand_over_answers(self.hass, credentials_of(entry), identity.credentials)
+        async_adopt_rate_limiter(self.hass, credentials_of(entry), identity.credentials)
         return self.async_update_reload_and_abort(
             entry, unique_id=identity.account_id or entry.unique_id, data=identity.entry_data
         )

@@ -1,4 +1,4 @@
-"""Three coordinators ask Joulo, each at its own pace; the gate in the client keeps them all within limits."""
+"""Three coordinators ask Joulo, each at its own pace; the rate limiter in the client keeps them all within limits."""
 
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable
@@ -18,9 +18,10 @@ from homeassistant.util import dt as dt_util
 
 from .announcer import SessionAnnouncer
 from .api import (
+    AccountProfile,
     Charger,
     ChargingSession,
-    Door,
+    Endpoint,
     Energy,
     ErePosition,
     JouloAuthError,
@@ -30,12 +31,11 @@ from .api import (
     JouloRateLimitError,
     JouloScopeError,
     JouloTooEarlyError,
-    Me,
 )
 from .audit import Audit
-from .cloud import error_text
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
 from .devices import ChargerDevices
+from .helpers import translated_error
 from .history import Progress, SessionHistory, Totals
 from .reader import SessionReader
 from .repairs import async_clear_missing_scope, async_raise_missing_scope
@@ -47,8 +47,8 @@ _HOURLY = timedelta(hours=1)
 _RETRY = 60.0
 """Seconds; after a failure the next try comes no sooner, even where no request was sent."""
 _MARGIN = 1.0
-"""Seconds; Home Assistant's timers fire up to one early, and the gate would refuse."""
-_WHILE_CHARGING = timedelta(seconds=Door.SESSIONS.interval + _MARGIN)
+"""Seconds; Home Assistant's timers fire up to one early, and the rate limiter would refuse."""
+_WHILE_CHARGING = timedelta(seconds=Endpoint.SESSIONS.interval + _MARGIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +65,20 @@ type JouloConfigEntry = ConfigEntry[JouloData]
 
 
 class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
-    """Reads through one door of the gate and puts errors into words.
+    """Reads through one endpoint of the rate limiter and puts errors into words.
 
     Its data are states by owner: a charger's id, or for the account the config entry's.
     """
 
     config_entry: JouloConfigEntry
-    door: Door
+    endpoint: Endpoint
 
     def __init__(
         self, hass: HomeAssistant, entry: JouloConfigEntry, client: JouloClient, interval: timedelta
     ) -> None:
         """Prepare to read every `interval`."""
         super().__init__(
-            hass, _LOGGER, config_entry=entry, name=self.door.path, update_interval=interval
+            hass, _LOGGER, config_entry=entry, name=self.endpoint.path, update_interval=interval
         )
         self.client = client
         self.data = {}
@@ -92,25 +92,25 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         """Ask Joulo."""
 
     async def async_refresh_or_soon(self) -> None:
-        """Refresh now; where nothing could be sent, once more as soon as the gate lets it through."""
+        """Refresh now; where nothing could be sent, once more as soon as the rate limiter lets it through."""
         self._wished_at = time.monotonic()
         await self.async_refresh()
         self._plan_wish()
 
     @callback
     def async_refresh_soon(self) -> None:
-        """Refresh by a request that is sent from now on, as soon as the gate lets one through."""
+        """Refresh by a request that is sent from now on, as soon as the rate limiter lets one through."""
         self._wished_at = time.monotonic()
         self._plan_wish()
 
     def _plan_wish(self) -> None:
         if self._cancel_wish is None and not self._is_wish_fulfilled():
-            delay = self.client.gate.opens_in(self.door) + _MARGIN
+            delay = self.client.rate_limiter.retry_in(self.endpoint) + _MARGIN
             self._cancel_wish = async_call_later(self.hass, delay, self._async_follow_wish)
 
     def _is_wish_fulfilled(self) -> bool:
-        gate = self.client.gate
-        return gate.refused or gate.sent_at(self.door) >= self._wished_at
+        rate_limiter = self.client.rate_limiter
+        return rate_limiter.token_rejected or rate_limiter.sent_at(self.endpoint) >= self._wished_at
 
     @callback
     def _async_follow_wish(self, _now: datetime) -> None:
@@ -122,14 +122,14 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
 
     async def _async_fulfil_wish(self) -> None:
         await self.async_refresh()
-        # A request that was under way when the wish arose has shut the gate meanwhile.
+        # A request that was under way when the wish arose has shut the rate limiter meanwhile.
         self._plan_wish()
 
     def _poll_again_in(self, error: JouloError) -> float:
         """Return the seconds until the next try: the hourly coordinators do not let an hour pass."""
         if isinstance(error, JouloRateLimitError):
             return error.retry_after + _MARGIN
-        return max(self.client.gate.opens_in(self.door), _RETRY) + _MARGIN
+        return max(self.client.rate_limiter.retry_in(self.endpoint), _RETRY) + _MARGIN
 
     @override
     async def _async_update_data(self) -> dict[str, StateT]:
@@ -140,18 +140,18 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
                 raise self._translated(error) from error
             return self.data
         except JouloScopeError as error:
-            async_raise_missing_scope(self.hass, self.config_entry, self.door.path, error.scope)
+            async_raise_missing_scope(self.hass, self.config_entry, self.endpoint.path, error.scope)
             raise self._translated(error) from error
         except JouloError as error:
             raise self._translated(error) from error
-        async_clear_missing_scope(self.hass, self.config_entry, self.door.path)
+        async_clear_missing_scope(self.hass, self.config_entry, self.endpoint.path)
         self._has_data = True
         return data
 
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
         if isinstance(error, JouloAuthError):
-            return ConfigEntryAuthFailed(**error_text(error))
-        return UpdateFailed(**error_text(error), retry_after=self._poll_again_in(error))
+            return ConfigEntryAuthFailed(**translated_error(error))
+        return UpdateFailed(**translated_error(error), retry_after=self._poll_again_in(error))
 
     @callback
     def _forget_wish(self) -> None:
@@ -173,7 +173,7 @@ class ChargerState:
 class ChargersCoordinator(JouloCoordinator[ChargerState]):
     """Polls `/chargers`: what they do now, and which there are."""
 
-    door = Door.CHARGERS
+    endpoint = Endpoint.CHARGERS
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
     @override
     async def _async_read(self) -> dict[str, ChargerState]:
         answer = await self.client.chargers()
-        # Asked too early, the gate repeats the very same answer: that is no news.
+        # Asked too early, the rate limiter repeats the very same answer: that is no news.
         if answer is not self._answer:
             self._answer = answer
             self._answered_at = dt_util.utcnow()
@@ -234,7 +234,7 @@ class LastSession:
 class SessionsCoordinator(JouloCoordinator[LastSession]):
     """Reads `/sessions` into the history: every 10 minutes while one runs, else hourly."""
 
-    door = Door.SESSIONS
+    endpoint = Endpoint.SESSIONS
 
     def __init__(self, chargers: ChargersCoordinator) -> None:
         """Prepare to follow what runs on the chargers."""
@@ -287,20 +287,20 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
 
 @dataclass(frozen=True, slots=True)
 class AccountState:
-    """The account's sums and terms on a day in Amsterdam; `failed` are the optional doors without answer."""
+    """The account's sums and terms on a day in Amsterdam; `failed` are the optional endpoints without answer."""
 
     day: date
     energy: Energy
-    me: Me | None
+    me: AccountProfile | None
     position: ErePosition | None
-    failed: frozenset[Door]
+    failed: frozenset[Endpoint]
     progress: Progress
 
 
 class AccountCoordinator(JouloCoordinator[AccountState]):
     """Reads `/energy`, `/me` and `/ere-position`: hourly, and soon after the history has changed."""
 
-    door = Door.ENERGY
+    endpoint = Endpoint.ENERGY
 
     def __init__(self, chargers: ChargersCoordinator, sessions: SessionsCoordinator) -> None:
         """Prepare to follow the history."""
@@ -309,7 +309,7 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         self._history = chargers.history
         self._audit = Audit(self.hass, self.config_entry, self._history, sessions.reader)
         self._revision = self._history.revision
-        self._silent: set[Door] = set()
+        self._silent: set[Endpoint] = set()
         self._cancel_midnight = self._wait_for_midnight()
         self.config_entry.async_on_unload(self._history.async_listen(self._async_follow_history))
         self.config_entry.async_on_unload(self._forget_midnight)
@@ -317,8 +317,8 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
     @override
     async def _async_read(self) -> dict[str, AccountState]:
         energy = await self.client.energy()
-        me = await self._async_read_optional(Door.ME, self.client.me)
-        position = await self._async_read_optional(Door.ERE_POSITION, self.client.ere_position)
+        me = await self._async_read_optional(Endpoint.ME, self.client.me)
+        position = await self._async_read_optional(Endpoint.ERE_POSITION, self.client.ere_position)
         now = dt_util.utcnow()
         self._history.appraise(self._listed(), me)
         self._audit.async_compare(energy, self._listed(), now)
@@ -327,7 +327,7 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         return {self.config_entry.entry_id: state}
 
     async def _async_read_optional[AnswerT](
-        self, door: Door, ask: Callable[[], Awaitable[AnswerT]]
+        self, endpoint: Endpoint, ask: Callable[[], Awaitable[AnswerT]]
     ) -> AnswerT | None:
         """Return what an endpoint answers that an account may lack; one that fails is silent."""
         try:
@@ -337,13 +337,13 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         except JouloNotFoundError, JouloScopeError:
             answer = None
         except JouloError as error:
-            if door not in self._silent:
-                self._silent.add(door)
-                _LOGGER.warning("Joulo's %s cannot be read: %s", door.path, error)
+            if endpoint not in self._silent:
+                self._silent.add(endpoint)
+                _LOGGER.warning("Joulo's %s cannot be read: %s", endpoint.path, error)
             return None
-        if door in self._silent:
-            self._silent.remove(door)
-            _LOGGER.info("Joulo's %s can be read again", door.path)
+        if endpoint in self._silent:
+            self._silent.remove(endpoint)
+            _LOGGER.info("Joulo's %s can be read again", endpoint.path)
         return answer
 
     @callback

@@ -11,9 +11,9 @@ from .const import DOMAIN
 _DASHBOARD = "https://joulo.nl/dashboard"
 
 
-def unique_id(owner_id: str, key: str) -> str:
+def unique_id(device_key: str, key: str) -> str:
     """Return the unique id of an entity: its owner is a charger, or the account's config entry."""
-    return f"{owner_id}_{key}"
+    return f"{device_key}_{key}"
 
 
 @callback

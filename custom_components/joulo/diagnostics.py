@@ -8,7 +8,7 @@ from homeassistant.const import CONF_TOKEN
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .api import Door
+from .api import Endpoint
 from .const import DOMAIN
 from .coordinator import AccountState, ChargerState, JouloConfigEntry, JouloCoordinator
 
@@ -27,9 +27,12 @@ async def async_get_config_entry_diagnostics(
             "options": dict(entry.options),
             "has_account_id": entry.unique_id is not None,
         },
-        "gate": {
-            "refused": client.gate.refused,
-            "opens_in": {door.name.lower(): round(client.gate.opens_in(door)) for door in Door},
+        "rate_limiter": {
+            "token_rejected": client.rate_limiter.token_rejected,
+            "retry_in": {
+                endpoint.name.lower(): round(client.rate_limiter.retry_in(endpoint))
+                for endpoint in Endpoint
+            },
         },
         "coordinators": {
             coordinator.name: _coordinator(coordinator)
@@ -69,7 +72,7 @@ def _account(state: AccountState) -> dict[str, Any]:
         "energy": state.energy.to_dict(),
         "me": async_redact_data(state.me.to_dict(), _PRIVATE) if state.me else None,
         "position": state.position.to_dict() if state.position else None,
-        "failed": sorted(door.path for door in state.failed),
+        "failed": sorted(endpoint.path for endpoint in state.failed),
     }
 
 

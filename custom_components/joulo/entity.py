@@ -34,29 +34,29 @@ class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
     def __init__(
         self,
         coordinator: JouloCoordinator[StateT],
-        owner_id: str,
+        device_key: str,
         description: JouloEntityDescription[StateT],
     ) -> None:
         """Attach to the owner's device, which the coordinator has registered."""
         super().__init__(coordinator)
         self.entity_description = description
-        self._owner_id = owner_id
+        self._device_key = device_key
         self._attr_translation_key = description.key
-        self._attr_unique_id = unique_id(owner_id, description.key)
-        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, owner_id)})
+        self._attr_unique_id = unique_id(device_key, description.key)
+        self._attr_device_info = DeviceInfo(identifiers={(DOMAIN, device_key)})
 
     @property
-    def owner_state(self) -> StateT:
+    def device_state(self) -> StateT:
         """The owner's state; only while the entity is available."""
-        return self.coordinator.data[self._owner_id]
+        return self.coordinator.data[self._device_key]
 
     @property
     @override
     def available(self) -> bool:
         return (
             super().available
-            and self._owner_id in self.coordinator.data
-            and self.entity_description.available_fn(self.owner_state)
+            and self._device_key in self.coordinator.data
+            and self.entity_description.available_fn(self.device_state)
         )
 
 
@@ -77,19 +77,21 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     @callback
     def add_new() -> None:
         missing = [
-            (owner_id, description)
-            for owner_id, state in coordinator.data.items()
+            (device_key, description)
+            for device_key, state in coordinator.data.items()
             for description in descriptions
-            if (owner_id, description.key) not in known
-            and (description.exists_fn(state) or unique_id(owner_id, description.key) in registered)
+            if (device_key, description.key) not in known
+            and (
+                description.exists_fn(state) or unique_id(device_key, description.key) in registered
+            )
         ]
         if not missing:
             return
         taken = _taken_elsewhere(hass, entry)
         new = {
-            (owner_id, description.key): entity_class(coordinator, owner_id, description)
-            for owner_id, description in missing
-            if unique_id(owner_id, description.key) not in taken
+            (device_key, description.key): entity_class(coordinator, device_key, description)
+            for device_key, description in missing
+            if unique_id(device_key, description.key) not in taken
         }
         known.update(new)
         async_add_entities(new.values())
@@ -101,9 +103,9 @@ def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     @callback
     def forget_removed(_event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
         """Let a charger whose device went get new entities when it comes back."""
-        for owner_id, key in tuple(known):
-            if not devices.async_get_device_by_identifier((DOMAIN, owner_id), entry.entry_id):
-                known.discard((owner_id, key))
+        for device_key, key in tuple(known):
+            if not devices.async_get_device_by_identifier((DOMAIN, device_key), entry.entry_id):
+                known.discard((device_key, key))
 
     add_new()
     entry.async_on_unload(coordinator.async_add_listener(add_new))

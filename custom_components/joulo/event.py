@@ -51,7 +51,7 @@ class JouloEvent(JouloEntity[ChargerState], EventEntity):
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
         announcer = self.coordinator.config_entry.runtime_data.announcer
-        self.async_on_remove(announcer.async_listen(self._owner_id, self._async_tell))
+        self.async_on_remove(announcer.async_listen(self._device_key, self._async_tell))
 
     @callback
     def _async_tell(self, announcement: Announcement, attributes: dict[str, Any]) -> None:

@@ -9,8 +9,8 @@ from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
-from .api import Charger, ChargingSession, Me
-from .api.models import read_model
+from .api import AccountProfile, Charger, ChargingSession
+from .api.models import parse_model
 from .archive import Archive, Resume
 from .const import DOMAIN
 from .hours import Reading, hour_of
@@ -93,7 +93,7 @@ class SessionHistory:
 
     async def async_load(self) -> None:
         """Take up what the last run of Home Assistant knew."""
-        archive = read_model(Archive)(await self._store.async_load())
+        archive = parse_model(Archive)(await self._store.async_load())
         if archive is None:
             return
         self.installed_at = archive.telling_since()
@@ -218,7 +218,7 @@ class SessionHistory:
             self._notify()
         self.changed()
 
-    def appraise(self, chargers: Iterable[Charger], me: Me | None) -> None:
+    def appraise(self, chargers: Iterable[Charger], me: AccountProfile | None) -> None:
         """Value every completed session that has no value yet: a later price does not change it."""
         certified = {charger.id: charger.mid_certified for charger in chargers}
         values = {

@@ -10,7 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .api import Door, JouloClient, JouloError, JouloRateLimitError, SessionRange
+from .api import Endpoint, JouloClient, JouloError, JouloRateLimitError, SessionPaginator
 from .archive import Resume
 from .devices import charger_ids
 from .history import SessionHistory
@@ -27,7 +27,7 @@ _MARGIN = 1.0
 class _Walk:
     """A read of one or more pages: when it began, what span of time it covers, whether that is all."""
 
-    pages: SessionRange
+    pages: SessionPaginator
     begun: datetime
     since: datetime | None
     until: datetime
@@ -90,7 +90,7 @@ class SessionReader:
             history.changed()
         full = self._is_full_read_due(now)
         since = None if full else history.unsettled_since(_OVERLAP)
-        return _Walk(SessionRange(self._client, since=since), now, since, now, full)
+        return _Walk(SessionPaginator(self._client, since=since), now, since, now, full)
 
     def _is_full_read_due(self, now: datetime) -> bool:
         if self._walk is not None or self._history.resume is not None:
@@ -104,11 +104,11 @@ class SessionReader:
             self._go_on(self._interrupted)
             return
         begun, until = resume
-        pages = SessionRange(self._client, until=until)
+        pages = SessionPaginator(self._client, until=until)
         self._go_on(_Walk(pages, begun, None, until.moment, full=True))
 
     def _follow(self, walk: _Walk) -> None:
-        """Conclude a walk that has come to its end, or read its next page when the gate opens."""
+        """Conclude a walk that has come to its end, or read its next page when the rate limiter opens."""
         if walk.pages.complete:
             self._conclude(walk)
             return
@@ -120,7 +120,7 @@ class SessionReader:
     def _conclude(self, walk: _Walk) -> None:
         history = self._history
         self._walk = None
-        if walk.pages.broken_off or (walk.full and history.sessions and not walk.pages.seen):
+        if walk.pages.truncated or (walk.full and history.sessions and not walk.pages.seen):
             # That says nothing of what is older: the next poll begins anew.
             if walk.full:
                 self._full_read_wanted, history.resume = True, None
@@ -139,7 +139,7 @@ class SessionReader:
         if self._stopped:
             return
         self._walk, self._interrupted = walk, None
-        wait = max(wait, self._client.gate.opens_in(Door.HISTORY)) + _MARGIN
+        wait = max(wait, self._client.rate_limiter.retry_in(Endpoint.HISTORY)) + _MARGIN
 
         @callback
         def read_on(_now: datetime) -> None:

@@ -193,14 +193,14 @@ class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
     @property
     @override
     def native_value(self) -> Value:
-        return self.entity_description.value_fn(self.owner_state)
+        return self.entity_description.value_fn(self.device_state)
 
     @property
     @override
     def extra_state_attributes(self) -> dict[str, Value]:
-        return self.entity_description.attributes_fn(self.owner_state)
+        return self.entity_description.attributes_fn(self.device_state)
 
     @property
     @override
     def last_reset(self) -> datetime | None:
-        return self.entity_description.last_reset_fn(self.owner_state)
+        return self.entity_description.last_reset_fn(self.device_state)

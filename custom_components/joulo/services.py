@@ -18,12 +18,12 @@ from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.util import dt as dt_util
 import probatio
 
-from .cloud import async_order
 from .const import DOMAIN
 from .coordinator import JouloConfigEntry
 from .devices import charger_ids
+from .helpers import async_send_command
+from .localizer import async_localizer
 from .statement import Row, as_csv, row, totals
-from .wording import async_wording
 
 ATTR_END: Final = "end"
 ATTR_FORMAT: Final = "format"
@@ -88,7 +88,7 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
     answer: dict[str, Any] = {"sessions": rows, "totals": totals(rows)}
     if call.data[ATTR_FORMAT] == FORMAT_CSV:
         await async_load_integrations(call.hass, {DOMAIN})
-        answer["csv"] = as_csv(rows, answer["totals"], async_wording(call.hass))
+        answer["csv"] = as_csv(rows, answer["totals"], async_localizer(call.hass))
     return answer
 
 
@@ -101,7 +101,7 @@ async def _async_register_charger(call: ServiceCall) -> ServiceResponse:
     order = chargers.client.register_charger(
         call.data[ATTR_NICKNAME], call.data.get(ATTR_OCPP_IDENTITY)
     )
-    answer = (await async_order(call.hass, entry, order)).to_dict()
+    answer = (await async_send_command(call.hass, entry, order)).to_dict()
     chargers.async_refresh_soon()
     return {key: answer[key] for key in ("id", "nickname", "connection_type", "status", "ocpp")}
 

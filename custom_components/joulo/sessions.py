@@ -11,7 +11,7 @@ from math import ceil, fsum
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .api import ChargingSession, Energy, Me, Month
+from .api import AccountProfile, ChargingSession, Energy, Month
 from .hours import HOUR, Reading
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -85,7 +85,7 @@ def ere_credits(session: ChargingSession) -> float | None:
     return session.ere_credits
 
 
-def net_value(ere: float | None, me: Me | None) -> float | None:
+def net_value(ere: float | None, me: AccountProfile | None) -> float | None:
     """Return what so many ERE credits pay out in EUR, after the fee."""
     if ere is None or me is None or me.ere_price_mid is None or me.effective_fee_pct is None:
         return None
@@ -93,7 +93,7 @@ def net_value(ere: float | None, me: Me | None) -> float | None:
 
 
 def session_value(
-    session: ChargingSession, me: Me | None, *, mid_certified: bool | None
+    session: ChargingSession, me: AccountProfile | None, *, mid_certified: bool | None
 ) -> float | None:
     """Return what a session pays out in EUR: nothing where its charger or Joulo says it does not count."""
     if mid_certified is False or session.counts_for_ere is False:

@@ -15,8 +15,8 @@ from typing import Any
 from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession, SessionStatus
+from .localizer import Localizer
 from .sessions import figures, rounded, total
-from .wording import Wording
 
 type Row = dict[str, Any]
 
@@ -76,15 +76,15 @@ def totals(rows: Sequence[Row]) -> Row:
     }
 
 
-def as_csv(rows: Sequence[Row], sums: Row, wording: Wording) -> str:
+def as_csv(rows: Sequence[Row], sums: Row, localizer: Localizer) -> str:
     """Return a table with headings, a line for each row, and the sums; moments are local."""
     table = StringIO()
-    writer = csv.writer(table, delimiter=";" if wording.has_decimal_comma else ",")
-    writer.writerow([wording.text(f"statement_{column}") for column in _COLUMNS])
+    writer = csv.writer(table, delimiter=";" if localizer.has_decimal_comma else ",")
+    writer.writerow([localizer.text(f"statement_{column}") for column in _COLUMNS])
     for line in rows:
-        writer.writerow([_cell(column, line[column], wording) for column in _COLUMNS])
-    last = [_cell(column, sums.get(column), wording) for column in _COLUMNS[1:]]
-    writer.writerow([wording.text("statement_total"), *last])
+        writer.writerow([_cell(column, line[column], localizer) for column in _COLUMNS])
+    last = [_cell(column, sums.get(column), localizer) for column in _COLUMNS[1:]]
+    writer.writerow([localizer.text("statement_total"), *last])
     return table.getvalue()
 
 
@@ -96,11 +96,11 @@ def _cost(kwh: float | None, price_per_kwh: float | None) -> float | None:
     return float(cost.quantize(_CENT, ROUND_HALF_UP))
 
 
-def _cell(column: str, value: Any, wording: Wording) -> str:
+def _cell(column: str, value: Any, localizer: Localizer) -> str:
     if value is None:
         return ""
     if column in _DECIMALS:
-        return wording.number(value, _DECIMALS[column])
+        return localizer.number(value, _DECIMALS[column])
     if column in _MOMENTS:
         return f"{dt_util.as_local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M:%S}"
     return _defused(value)

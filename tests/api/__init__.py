@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from hypothesis import settings
 import pytest
 
-from custom_components.joulo.api import Gate, JouloClient, JouloError
+from custom_components.joulo.api import JouloClient, JouloError, RateLimiter
 from tests.simulator import DEMO_TOKEN
 
 type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
@@ -33,11 +33,11 @@ def payload(name: str) -> Any:
 
 @asynccontextmanager
 async def asking(
-    url: str, *, token: str = DEMO_TOKEN, gate: Gate | None = None
+    url: str, *, token: str = DEMO_TOKEN, rate_limiter: RateLimiter | None = None
 ) -> AsyncGenerator[JouloClient]:
     """Yield a client with a web session of its own."""
     async with ClientSession() as http:
-        yield JouloClient(http, token, url=url, gate=gate)
+        yield JouloClient(http, token, url=url, rate_limiter=rate_limiter)
 
 
 @asynccontextmanager

@@ -10,10 +10,10 @@ import pytest
 
 from custom_components.joulo.api import (
     API_URL,
-    Boundary,
     Charger,
     ChargerStatus,
     ChargingSession,
+    Cursor,
     JouloAuthError,
     JouloClient,
     JouloInsecureUrlError,
@@ -78,7 +78,7 @@ async def test_a_page_of_sessions_says_where_the_next_one_begins() -> None:
     async with told(payload("sessions_in_the_wild")) as client:
         page = await client.session_page()
     assert [session.kwh for session in page.sessions] == [12.45, 42.37, 0]
-    oldest = Boundary(datetime(2026, 4, 7, 17, tzinfo=UTC), "2026-04-07T17:00:00Z")
+    oldest = Cursor(datetime(2026, 4, 7, 17, tzinfo=UTC), "2026-04-07T17:00:00Z")
     assert (page.oldest, page.rows, page.full) == (oldest, 3, False)
     assert page.ids == {session.id for session in page.sessions}
 
@@ -89,7 +89,7 @@ async def test_sessions_are_asked_for_by_range_offset_and_charger(
     await client.session_page()
     await client.session_page(
         since=datetime(2026, 4, 1, tzinfo=timezone(timedelta(hours=2))),
-        until=Boundary(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z"),
+        until=Cursor(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z"),
         offset=7,
         charger_id=GARAGE_ID,
     )

@@ -13,6 +13,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
+    AccountProfile,
     Energy,
     JouloAuthError,
     JouloClient,
@@ -22,7 +23,6 @@ from custom_components.joulo.api import (
     JouloResponseError,
     JouloScopeError,
     JouloServerError,
-    Me,
 )
 from tests.simulator import DEMO_TOKEN, Fault, SimulatedAccount, SimulatedCloud
 
@@ -91,7 +91,7 @@ async def test_a_list_in_which_nothing_can_be_read_is_a_response_error(name: str
 
 async def test_terms_are_read_from_any_object() -> None:
     async with told({"plan": "free"}) as client:
-        assert await client.me() == Me()
+        assert await client.me() == AccountProfile()
 
 
 @pytest.mark.parametrize(
@@ -324,7 +324,7 @@ async def test_nor_is_more_than_10_mb_unpacked() -> None:
 
 async def test_10_mb_are_read() -> None:
     async with told(b"{" + b" " * 9_999_998 + b"}") as client:
-        assert await client.me() == Me()
+        assert await client.me() == AccountProfile()
 
 
 async def test_the_token_never_reaches_the_log(

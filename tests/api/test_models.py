@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from custom_components.joulo.api import (
+    AccountProfile,
     Charger,
     ChargerStatus,
     ChargingSession,
     ConnectionType,
     CurrentSession,
     Energy,
-    Me,
     Month,
     SessionStatus,
 )
-from custom_components.joulo.api.reading import Unlisted
+from custom_components.joulo.api.parsing import UnknownValue
 from tests.api import payload
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID
 
@@ -166,8 +166,8 @@ def test_every_connection_type_is_known(connection_type: ConnectionType) -> None
 def test_unlisted_words_are_kept_apart_and_stop_nothing() -> None:
     charger = a_charger(status="Preparing", connection_type="tesla")
     assert (charger.status, charger.connection_type) == ("Preparing", "tesla")
-    assert isinstance(charger.status, Unlisted)
-    assert isinstance(charger.connection_type, Unlisted)
+    assert isinstance(charger.status, UnknownValue)
+    assert isinstance(charger.connection_type, UnknownValue)
     assert charger.nickname == "Garage"
 
 
@@ -281,26 +281,28 @@ def test_months_that_are_no_list_are_none(broken: object) -> None:
     assert Energy.from_dict({"total_kwh": 1, "months": broken}) == Energy(total_kwh=1)
 
 
-# Me
+# AccountProfile
 
 
 def test_the_documented_terms() -> None:
-    assert Me.from_dict(payload("me_documented")) == Me(ere_price_mid=0.495, effective_fee_pct=20)
+    assert AccountProfile.from_dict(payload("me_documented")) == AccountProfile(
+        ere_price_mid=0.495, effective_fee_pct=20
+    )
 
 
 def test_terms_in_the_wild() -> None:
-    assert Me.from_dict(payload("me_in_the_wild")) == Me(
+    assert AccountProfile.from_dict(payload("me_in_the_wild")) == AccountProfile(
         id="e5f6a7b8-c9d0-4123-8ef0-23456789abcd", ere_price_mid=0.495, effective_fee_pct=20
     )
 
 
 def test_an_id_goes_before_a_user_id() -> None:
-    assert Me.from_dict({"id": "one", "user_id": "two"}).id == "one"
-    assert Me.from_dict({"id": None, "user_id": "two"}).id == "two"
+    assert AccountProfile.from_dict({"id": "one", "user_id": "two"}).id == "one"
+    assert AccountProfile.from_dict({"id": None, "user_id": "two"}).id == "two"
 
 
 def test_an_account_may_have_a_number_for_an_id() -> None:
-    assert Me.from_dict({"id": 36}) == Me.from_dict({"id": "36"})
+    assert AccountProfile.from_dict({"id": 36}) == AccountProfile.from_dict({"id": "36"})
 
 
 # All of them

@@ -1,11 +1,11 @@
-"""Another token of the same account: the gate's intervals go on, its refusals do not."""
+"""Another token of the same account: the rate limiter's intervals go on, its refusals do not."""
 
 from collections.abc import AsyncGenerator
 
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.joulo.api import Door, JouloClient, JouloTooEarlyError
+from custom_components.joulo.api import Endpoint, JouloClient, JouloTooEarlyError
 from tests.simulator import (
     EVERYWHERE,
     GARAGE_ID,
@@ -33,9 +33,9 @@ async def test_the_next_token_keeps_the_intervals_and_nothing_else(
     await client.chargers()
     cloud.fail("/me", Fault.FORBIDDEN, times=1)
     await error_of(client.me())
-    gate = client.gate.for_next_token()
+    rate_limiter = client.rate_limiter.for_next_token()
     cloud.forget_requests()
-    async with asking(url, token=account.rotate_token(), gate=gate) as after:
+    async with asking(url, token=account.rotate_token(), rate_limiter=rate_limiter) as after:
         assert isinstance(await error_of(after.chargers()), JouloTooEarlyError)
         assert (await after.me()).id == account.id
     assert [request.path for request in cloud.requests] == ["/me"]
@@ -46,9 +46,9 @@ async def test_the_next_token_may_be_tried_where_the_last_was_refused(
 ) -> None:
     token = account.rotate_token()
     await error_of(client.chargers())
-    gate = client.gate.for_next_token()
-    assert (client.gate.refused, gate.refused) == (True, False)
-    async with asking(url, token=token, gate=gate) as after:
+    rate_limiter = client.rate_limiter.for_next_token()
+    assert (client.rate_limiter.token_rejected, rate_limiter.token_rejected) == (True, False)
+    async with asking(url, token=token, rate_limiter=rate_limiter) as after:
         assert await after.chargers()
 
 
@@ -57,16 +57,16 @@ async def test_the_next_token_keeps_waiting_as_joulo_asked(
 ) -> None:
     cloud.fail("/chargers", Fault.RATE_LIMITED, retry_after=3600)
     await error_of(client.chargers())
-    assert client.gate.for_next_token().opens_in(Door.CHARGERS) == 3600
+    assert client.rate_limiter.for_next_token().retry_in(Endpoint.CHARGERS) == 3600
 
 
 async def test_the_next_token_can_begin_with_the_answers_of_the_last(
     client: JouloClient, url: str, cloud: SimulatedCloud, account: SimulatedAccount
 ) -> None:
     answer, page = await client.chargers(), await client.session_page()
-    gate = client.gate.for_next_token()
-    gate.accept()
-    async with asking(url, token=account.rotate_token(), gate=gate) as after:
+    rate_limiter = client.rate_limiter.for_next_token()
+    rate_limiter.accept()
+    async with asking(url, token=account.rotate_token(), rate_limiter=rate_limiter) as after:
         assert await after.chargers() is answer
         assert await after.session_page() is page
         assert isinstance(
@@ -83,12 +83,12 @@ async def test_answers_are_taken_over_only_where_there_is_none_yet(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     before = await client.chargers()
-    gate = client.gate.for_next_token()
+    rate_limiter = client.rate_limiter.for_next_token()
     freezer.tick(60)
     account.add_charger(SimulatedCharger(nickname="Carport"))
-    async with asking(url, gate=gate) as after:
+    async with asking(url, rate_limiter=rate_limiter) as after:
         now = await after.chargers()
-        gate.accept()
+        rate_limiter.accept()
         assert await after.chargers() is now
     assert len(now) == len(before) + 1
 
@@ -96,7 +96,7 @@ async def test_answers_are_taken_over_only_where_there_is_none_yet(
 async def test_errors_are_not_taken_over(client: JouloClient, cloud: SimulatedCloud) -> None:
     cloud.fail(EVERYWHERE, Fault.SERVER_ERROR)
     await error_of(client.chargers())
-    gate = client.gate.for_next_token()
-    gate.accept()
-    client.gate = gate
+    rate_limiter = client.rate_limiter.for_next_token()
+    rate_limiter.accept()
+    client.rate_limiter = rate_limiter
     assert isinstance(await error_of(client.chargers()), JouloTooEarlyError)

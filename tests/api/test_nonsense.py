@@ -11,13 +11,20 @@ from typing import Any
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.joulo.api import Charger, Energy, JouloClient, JouloError, Me, SessionPage
+from custom_components.joulo.api import (
+    AccountProfile,
+    Charger,
+    Energy,
+    JouloClient,
+    JouloError,
+    SessionPage,
+)
 
 from . import FROZEN_GARBAGE, TRIALS, payload, told
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), FROZEN_GARBAGE]
 
-type Answer = tuple[Charger, ...] | SessionPage | Energy | Me
+type Answer = tuple[Charger, ...] | SessionPage | Energy | AccountProfile
 type Ask = Callable[[JouloClient], Awaitable[Answer]]
 
 QUESTIONS: dict[str, Ask] = {

@@ -6,7 +6,7 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
-    Door,
+    Endpoint,
     ErePosition,
     JouloClient,
     JouloNotFoundError,
@@ -69,7 +69,7 @@ async def test_what_is_no_number_is_absent(figure: object) -> None:
 
 async def test_numbers_may_come_as_text(client: JouloClient, cloud: SimulatedCloud) -> None:
     position = await client.ere_position()
-    client.gate = client.gate.for_next_token()
+    client.rate_limiter = client.rate_limiter.for_next_token()
     cloud.fail(PATH, Fault.WRONG_TYPES)
     assert await client.ere_position() == position
 
@@ -85,7 +85,7 @@ async def test_ten_minutes_lie_between_two_requests(
 ) -> None:
     answer = await client.ere_position()
     freezer.tick(599)
-    assert client.gate.opens_in(Door.ERE_POSITION) == 1
+    assert client.rate_limiter.retry_in(Endpoint.ERE_POSITION) == 1
     assert await client.ere_position() is answer
     assert cloud.count(PATH) == 1
     freezer.tick(1)
@@ -123,6 +123,6 @@ async def test_what_one_token_may_not_read_is_asked_with_the_next(
     account.ere_position = Availability.FORBIDDEN
     await error_of(client.ere_position())
     account.ere_position = Availability.PRESENT
-    client.gate = client.gate.for_next_token()
+    client.rate_limiter = client.rate_limiter.for_next_token()
     assert await client.ere_position()
     assert cloud.count(PATH) == 2

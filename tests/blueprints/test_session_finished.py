@@ -334,8 +334,8 @@ async def test_the_wording_can_be_dutch(
     tell: Tell,
     charge: Charge,
 ) -> None:
-    wording = {"title": "{{ charger }}: klaar", "message": "{{ details | replace('.', ',') }}"}
-    await tell(**wording)
+    localizer = {"title": "{{ charger }}: klaar", "message": "{{ details | replace('.', ',') }}"}
+    await tell(**localizer)
     await charge()
     assert phone.messages == [
         ("Garage: klaar", "15-06 14:00 · 10,00 kWh · 1:00 h · 3,33 ERE · € 1,32")

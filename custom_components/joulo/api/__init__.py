@@ -16,17 +16,16 @@ from .errors import (
     JouloServerError,
     JouloTooEarlyError,
 )
-from .gate import Door, Gate
 from .models import (
-    Boundary,
+    AccountProfile,
     Charger,
     ChargerStatus,
     ChargingSession,
     ConnectionType,
     CurrentSession,
+    Cursor,
     Energy,
     ErePosition,
-    Me,
     Month,
     OcppAccess,
     RegisteredCharger,
@@ -35,20 +34,21 @@ from .models import (
     SoldEre,
     UnsoldEre,
 )
-from .pages import SessionRange
+from .pagination import SessionPaginator
+from .rate_limiter import Endpoint, RateLimiter
 
 __all__ = [
     "API_URL",
-    "Boundary",
+    "AccountProfile",
     "Charger",
     "ChargerStatus",
     "ChargingSession",
     "ConnectionType",
     "CurrentSession",
-    "Door",
+    "Cursor",
+    "Endpoint",
     "Energy",
     "ErePosition",
-    "Gate",
     "JouloAuthError",
     "JouloChargerOfflineError",
     "JouloClient",
@@ -63,12 +63,12 @@ __all__ = [
     "JouloScopeError",
     "JouloServerError",
     "JouloTooEarlyError",
-    "Me",
     "Month",
     "OcppAccess",
+    "RateLimiter",
     "RegisteredCharger",
     "SessionPage",
-    "SessionRange",
+    "SessionPaginator",
     "SessionStatus",
     "SoldEre",
     "UnsoldEre",

@@ -1,4 +1,4 @@
-"""The Joulo cloud as a Python object: one method per endpoint, every request through the gate."""
+"""The Joulo cloud as a Python object: one method per endpoint, every request through the rate limiter."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -36,18 +36,25 @@ from .errors import (
     JouloScopeError,
     JouloServerError,
 )
-from .gate import Door, Gate
 from .models import (
-    Boundary,
+    AccountProfile,
     Charger,
     ChargingSession,
+    Cursor,
     Energy,
     ErePosition,
-    Me,
     RegisteredCharger,
     SessionPage,
 )
-from .reading import Unlisted, read_count, read_flag, read_moment, read_number, read_text
+from .parsing import (
+    UnknownValue,
+    parse_bool,
+    parse_datetime,
+    parse_integer,
+    parse_number,
+    parse_text,
+)
+from .rate_limiter import Endpoint, RateLimiter
 
 API_URL: Final = "https://api.joulo.nl/functions/v1/api"
 LARGEST_PAGE: Final = 100
@@ -72,10 +79,15 @@ class JouloClient:
     """
 
     def __init__(
-        self, session: ClientSession, token: str, *, url: str = API_URL, gate: Gate | None = None
+        self,
+        session: ClientSession,
+        token: str,
+        *,
+        url: str = API_URL,
+        rate_limiter: RateLimiter | None = None,
     ) -> None:
         """Raise JouloInsecureUrlError for an address that would send the token in plain text."""
-        self.gate = gate or Gate()
+        self.rate_limiter = rate_limiter or RateLimiter()
         self._session = session
         self._token = token
         self._url = _checked_url(url)
@@ -85,22 +97,22 @@ class JouloClient:
         """Return all chargers of the account (Joulo developer docs, Chargers)."""
 
         async def send() -> tuple[Charger, ...]:
-            rows = _rows(await self._get(Door.CHARGERS), "chargers")
+            rows = _rows(await self._get(Endpoint.CHARGERS), "chargers")
             chargers = self._read_all(Charger, rows)
             if rows and not chargers:
                 raise JouloResponseError("no charger can be read")
             for charger in chargers:
-                self._report_unlisted("status", charger.status)
-                self._report_unlisted("connection type", charger.connection_type)
+                self._report_unknown("status", charger.status)
+                self._report_unknown("connection type", charger.connection_type)
             return chargers
 
-        return await self.gate.ask(Door.CHARGERS, None, send)
+        return await self.rate_limiter.fetch(Endpoint.CHARGERS, None, send)
 
     async def session_page(
         self,
         *,
         since: datetime | None = None,
-        until: Boundary | None = None,
+        until: Cursor | None = None,
         offset: int = 0,
         charger_id: str | None = None,
     ) -> SessionPage:
@@ -118,23 +130,23 @@ class JouloClient:
         if until is not None:
             query["to"] = until.text
         # What is new may be asked for every ten minutes; what is older does not change that fast.
-        door = Door.SESSIONS if until is None else Door.HISTORY
+        endpoint = Endpoint.SESSIONS if until is None else Endpoint.HISTORY
 
         async def send() -> SessionPage:
-            document = await self._get(door, query)
+            document = await self._get(endpoint, query)
             rows = _rows(document, "sessions")
             objects = [row for row in rows if isinstance(row, dict)]
-            ids = {session_id for row in objects if (session_id := read_text(row.get("id")))}
+            ids = {session_id for row in objects if (session_id := parse_text(row.get("id")))}
             if rows and not ids:
                 raise JouloResponseError("no session can be read")
             starts = [
-                Boundary(moment, row["started_at"])
+                Cursor(moment, row["started_at"])
                 for row in objects
-                if (moment := read_moment(row.get("started_at")))
+                if (moment := parse_datetime(row.get("started_at")))
             ]
             sessions = self._read_all(ChargingSession, rows)
             for session in sessions:
-                self._report_unlisted("session status", session.status)
+                self._report_unknown("session status", session.status)
             return SessionPage(
                 sessions=sessions,
                 ids=frozenset(ids),
@@ -143,34 +155,34 @@ class JouloClient:
                 full=len(rows) >= _page_size(document.get("limit")),
             )
 
-        return await self.gate.ask(door, query, send)
+        return await self.rate_limiter.fetch(endpoint, query, send)
 
     async def energy(self) -> Energy:
         """Return the account's sums, in all and by month (Joulo developer docs, Energy statistics)."""
 
         async def send() -> Energy:
-            energy = Energy.from_dict(_object(await self._get(Door.ENERGY)))
+            energy = Energy.from_dict(_object(await self._get(Endpoint.ENERGY)))
             if energy == Energy():
                 raise JouloResponseError("no totals")
             return energy
 
-        return await self.gate.ask(Door.ENERGY, None, send)
+        return await self.rate_limiter.fetch(Endpoint.ENERGY, None, send)
 
-    async def me(self) -> Me:
+    async def me(self) -> AccountProfile:
         """Return whose token it is and what an ERE credit is worth (Joulo developer docs, Sessions)."""
 
-        async def send() -> Me:
-            return Me.from_dict(_object(await self._get(Door.ME)))
+        async def send() -> AccountProfile:
+            return AccountProfile.from_dict(_object(await self._get(Endpoint.ME)))
 
-        return await self.gate.ask(Door.ME, None, send)
+        return await self.rate_limiter.fetch(Endpoint.ME, None, send)
 
     async def ere_position(self) -> ErePosition:
         """Return what the ERE credits have paid out and will (undocumented; as seen in other clients)."""
 
         async def send() -> ErePosition:
-            return ErePosition.from_dict(_object(await self._get(Door.ERE_POSITION)))
+            return ErePosition.from_dict(_object(await self._get(Endpoint.ERE_POSITION)))
 
-        return await self.gate.ask(Door.ERE_POSITION, None, send)
+        return await self.rate_limiter.fetch(Endpoint.ERE_POSITION, None, send)
 
     async def register_charger(
         self, nickname: str, ocpp_identity: str | None = None
@@ -184,7 +196,7 @@ class JouloClient:
             order["ocpp_identity"] = ocpp_identity
 
         async def send() -> RegisteredCharger:
-            async with self._post(Door.REGISTRATION, order) as response:
+            async with self._post(Endpoint.REGISTRATION, order) as response:
                 if response.status not in {HTTPStatus.OK, HTTPStatus.CREATED}:
                     raise await self._objection(response)
                 document = _object(_parse(await _read_body(response)))
@@ -193,7 +205,7 @@ class JouloClient:
             except LookupError, ValueError:
                 raise JouloResponseError("no charger") from None
 
-        return await self.gate.order(Door.REGISTRATION, send)
+        return await self.rate_limiter.send_command(Endpoint.REGISTRATION, send)
 
     async def restart_charger(self, charger_id: str, *, hard: bool) -> bool:
         """Restart an OCPP charger; return whether it was seen to boot (undocumented; as in another client).
@@ -204,11 +216,11 @@ class JouloClient:
         order = {"charger_id": charger_id, "type": "Hard" if hard else "Soft"}
 
         async def send() -> bool:
-            async with self._post(Door.RESTART, order) as response:
+            async with self._post(Endpoint.RESTART, order) as response:
                 match response.status:
                     case HTTPStatus.OK:
                         answer = _object(_parse(await _read_body(response)))
-                        return read_flag(answer.get("confirmed_by_boot")) is True
+                        return parse_bool(answer.get("confirmed_by_boot")) is True
                     case HTTPStatus.ACCEPTED:
                         return False
                     case HTTPStatus.CONFLICT:
@@ -218,7 +230,7 @@ class JouloClient:
                         raise JouloChargerOfflineError
                 raise await _error_of(response)
 
-        return await self.gate.order(Door.RESTART, send)
+        return await self.rate_limiter.send_command(Endpoint.RESTART, send)
 
     async def _objection(self, response: ClientResponse) -> JouloError:
         """Return why an order was refused, in Joulo's own sentence where the status alone says little."""
@@ -242,8 +254,8 @@ class JouloClient:
                 items.setdefault(item.id, item)
         return tuple(items.values())
 
-    def _report_unlisted(self, what: str, value: object) -> None:
-        if isinstance(value, Unlisted):
+    def _report_unknown(self, what: str, value: object) -> None:
+        if isinstance(value, UnknownValue):
             self._report(f"Joulo sent a {what} that is not known here: {value!r}")
 
     def _report(self, message: str) -> None:
@@ -252,22 +264,22 @@ class JouloClient:
             self._reported.add(message)
             _LOGGER.warning(message)
 
-    async def _get(self, door: Door, query: dict[str, str] | None = None) -> Any:
+    async def _get(self, endpoint: Endpoint, query: dict[str, str] | None = None) -> Any:
         """Ask for something and return the JSON document that comes."""
-        async with self._answer("GET", door, params=query, timeout=_TIMEOUT) as response:
+        async with self._answer("GET", endpoint, params=query, timeout=_TIMEOUT) as response:
             if response.status != HTTPStatus.OK:
                 raise await _error_of(response)
             return _parse(await _read_body(response))
 
     def _post(
-        self, door: Door, order: dict[str, str]
+        self, endpoint: Endpoint, order: dict[str, str]
     ) -> AbstractAsyncContextManager[ClientResponse]:
         """Order something and yield what comes of it."""
-        return self._answer("POST", door, json=order, timeout=_ORDER_TIMEOUT)
+        return self._answer("POST", endpoint, json=order, timeout=_ORDER_TIMEOUT)
 
     @asynccontextmanager
     async def _answer(
-        self, method: str, door: Door, **content: Any
+        self, method: str, endpoint: Endpoint, **content: Any
     ) -> AsyncGenerator[ClientResponse]:
         """Send a request and yield the answer; what breaks off is a JouloConnectionError."""
         if not _fits_a_header(self._token):
@@ -275,7 +287,7 @@ class JouloClient:
         try:
             async with self._session.request(
                 method,
-                self._url / door.path,
+                self._url / endpoint.path,
                 headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
                 allow_redirects=False,
                 middlewares=(_send_once,),
@@ -355,7 +367,7 @@ async def _error_of(response: ClientResponse) -> JouloError:
 async def _read_error(response: ClientResponse, key: str) -> str | None:
     """Return a text from what Joulo tells about an error; a gateway's page has none."""
     try:
-        return read_text(_object(_parse(await _read_body(response))).get(key))
+        return parse_text(_object(_parse(await _read_body(response))).get(key))
     except JouloResponseError:
         return None
 
@@ -366,7 +378,7 @@ def _retry_after(header: str | None) -> float:
     if text.isdecimal():
         # However many digits there are, nine of them say enough.
         text = text.lstrip("0")[:9] or "0"
-    if (seconds := read_number(text)) is None:
+    if (seconds := parse_number(text)) is None:
         try:
             moment = parsedate_to_datetime(text)
             if moment.tzinfo is None:
@@ -392,7 +404,7 @@ def _rows(document: Any, key: str) -> list[Any]:
 
 def _page_size(limit: object) -> int:
     """Return how many sessions fill a page: as many as asked for, unless Joulo says it sends fewer."""
-    echoed = read_count(limit)
+    echoed = parse_integer(limit)
     return echoed if echoed and 0 < echoed < LARGEST_PAGE else LARGEST_PAGE
 
 

@@ -13,17 +13,17 @@ from typing import Any, ClassVar, NamedTuple, override
 from mashumaro import DataClassDictMixin, field_options
 from mashumaro.config import BaseConfig
 
-from .reading import (
-    Unlisted,
-    read_amount,
-    read_count,
-    read_flag,
-    read_moment,
-    read_month,
-    read_number,
-    read_text,
-    read_text_or_count,
-    read_word,
+from .parsing import (
+    UnknownValue,
+    parse_bool,
+    parse_datetime,
+    parse_enum,
+    parse_identifier,
+    parse_integer,
+    parse_month,
+    parse_non_negative,
+    parse_number,
+    parse_text,
 )
 
 
@@ -70,12 +70,12 @@ class Model(DataClassDictMixin):
         """Read every field by its type, whatever Joulo sent in its place."""
 
         serialization_strategy = {  # noqa: RUF012 (mashumaro's own)
-            str: {"deserialize": read_text},
-            float: {"deserialize": read_number},
-            int: {"deserialize": read_count},
-            bool: {"deserialize": read_flag},
-            datetime: {"deserialize": read_moment},
-            date: {"deserialize": read_month},
+            str: {"deserialize": parse_text},
+            float: {"deserialize": parse_number},
+            int: {"deserialize": parse_integer},
+            bool: {"deserialize": parse_bool},
+            datetime: {"deserialize": parse_datetime},
+            date: {"deserialize": parse_month},
         }
 
     def __post_init__(self) -> None:
@@ -85,7 +85,7 @@ class Model(DataClassDictMixin):
                 raise ValueError(f"no {name}")
 
 
-class Part(Model):
+class OptionalSection(Model):
     """A part of an answer; where it is missing or unreadable, everything in it is absent."""
 
     @classmethod
@@ -94,7 +94,7 @@ class Part(Model):
         return d if isinstance(d, dict) else {}
 
 
-def read_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT | None]:
+def parse_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT | None]:
     """Return a reader of a part that may be missing or unreadable."""
 
     def read(value: object) -> ModelT | None:
@@ -106,11 +106,11 @@ def read_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT 
     return read
 
 
-def read_models[ModelT: Model](
+def parse_models[ModelT: Model](
     model: type[ModelT], key: Callable[[ModelT], Hashable]
 ) -> Callable[[object], tuple[ModelT, ...]]:
     """Return a reader of a list: unreadable items are left out, the first of equal keys wins."""
-    read_item = read_model(model)
+    read_item = parse_model(model)
 
     def read(value: object) -> tuple[ModelT, ...]:
         items: dict[Hashable, ModelT] = {}
@@ -122,12 +122,12 @@ def read_models[ModelT: Model](
     return read
 
 
-_TAG: Any = field(default=None, metadata=field_options(deserialize=read_text_or_count))
+_TAG: Any = field(default=None, metadata=field_options(deserialize=parse_identifier))
 """Some cards have nothing but digits."""
 
 
 def _amount() -> Any:
-    return field(default=None, metadata=field_options(deserialize=read_amount))
+    return field(default=None, metadata=field_options(deserialize=parse_non_negative))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,16 +151,16 @@ class Charger(Model):
     id: str
     nickname: str | None = None
     slug: str | None = None
-    connection_type: ConnectionType | Unlisted | None = field(
-        default=None, metadata=field_options(deserialize=read_word(ConnectionType))
+    connection_type: ConnectionType | UnknownValue | None = field(
+        default=None, metadata=field_options(deserialize=parse_enum(ConnectionType))
     )
-    status: ChargerStatus | Unlisted | None = field(
-        default=None, metadata=field_options(deserialize=read_word(ChargerStatus))
+    status: ChargerStatus | UnknownValue | None = field(
+        default=None, metadata=field_options(deserialize=parse_enum(ChargerStatus))
     )
     mid_certified: bool | None = None
     is_charging: bool | None = None
     current_session: CurrentSession | None = field(
-        default=None, metadata=field_options(deserialize=read_model(CurrentSession))
+        default=None, metadata=field_options(deserialize=parse_model(CurrentSession))
     )
     latest_meter_wh: float | None = None
     meter_updated_at: datetime | None = None
@@ -173,7 +173,7 @@ class Charger(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OcppAccess(Part):
+class OcppAccess(OptionalSection):
     """How a charger connects to Joulo by OCPP; the password is told once, and shown nowhere."""
 
     identity: str | None = None
@@ -201,8 +201,8 @@ class ChargingSession(Model):
     ended_at: datetime | None = None
     kwh: float | None = _amount()
     ere_credits: float | None = _amount()
-    status: SessionStatus | Unlisted | None = field(
-        default=None, metadata=field_options(deserialize=read_word(SessionStatus))
+    status: SessionStatus | UnknownValue | None = field(
+        default=None, metadata=field_options(deserialize=parse_enum(SessionStatus))
     )
     id_tag: str | None = _TAG
     counts_for_ere: bool | None = None
@@ -234,7 +234,7 @@ class Energy(Model):
     all_months_read: bool = True
     """False where a month is listed whose name cannot be read: what is not listed may be that one."""
     months: tuple[Month, ...] = field(
-        default=(), metadata=field_options(deserialize=read_models(Month, lambda m: m.month))
+        default=(), metadata=field_options(deserialize=parse_models(Month, lambda m: m.month))
     )
 
     @classmethod
@@ -242,7 +242,7 @@ class Energy(Model):
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
         """Take note of months that cannot be read."""
         rows = d.get("months")
-        read = [isinstance(row, dict) and read_month(row.get("month")) for row in _listed(rows)]
+        read = [isinstance(row, dict) and parse_month(row.get("month")) for row in _listed(rows)]
         return d | {"all_months_read": all(read)}
 
 
@@ -251,10 +251,10 @@ def _listed(value: object) -> list[Any]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Me(Model):
+class AccountProfile(Model):
     """Whose token it is, and at what terms: EUR per ERE credit before the fee, and the fee in percent."""
 
-    id: str | None = field(default=None, metadata=field_options(deserialize=read_text_or_count))
+    id: str | None = field(default=None, metadata=field_options(deserialize=parse_identifier))
     ere_price_mid: float | None = None
     effective_fee_pct: float | None = None
 
@@ -266,14 +266,14 @@ class Me(Model):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SoldEre(Part):
+class SoldEre(OptionalSection):
     """ERE credits that are sold; `net_eur` in EUR after the fee."""
 
     net_eur: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class UnsoldEre(Part):
+class UnsoldEre(OptionalSection):
     """ERE credits that are still to be sold; `ere` counts them."""
 
     ere: float | None = None
@@ -293,7 +293,7 @@ class ErePosition(Model):
     total_expected_eur: float | None = None
 
 
-class Boundary(NamedTuple):
+class Cursor(NamedTuple):
     """A moment, and how Joulo wrote it: asked for in the same words, it means the same session."""
 
     moment: datetime
@@ -311,6 +311,6 @@ class SessionPage:
 
     sessions: tuple[ChargingSession, ...]
     ids: frozenset[str]
-    oldest: Boundary | None
+    oldest: Cursor | None
     rows: int
     full: bool

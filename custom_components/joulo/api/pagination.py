@@ -4,22 +4,22 @@ from datetime import datetime
 
 from .client import JouloClient
 from .errors import JouloResponseError
-from .models import Boundary, ChargingSession
+from .models import ChargingSession, Cursor
 
 
-class SessionRange:
+class SessionPaginator:
     """Walks a range newest first by keyset: the next page ends where the last one began.
 
     Paging by offset alone would skip sessions when one is removed meanwhile. Between two pages the
-    caller lets the gate's interval pass; an error leaves the walk where it was.
+    caller lets the rate limiter's interval pass; an error leaves the walk where it was.
     """
 
     def __init__(
-        self, client: JouloClient, *, since: datetime | None = None, until: Boundary | None = None
+        self, client: JouloClient, *, since: datetime | None = None, until: Cursor | None = None
     ) -> None:
         """Begin at the newest session, or at `until`; end at `since`, included."""
         self.complete = False
-        self.broken_off = False
+        self.truncated = False
         """Whether a page was empty that begins with a session known to be there: a hiccup, or it has just gone."""
         self._client = client
         self._since = since
@@ -41,7 +41,7 @@ class SessionRange:
         self.seen |= page.ids
         if not page.full:
             self.complete = True
-            self.broken_off = self.until is not None and not self._offset and not page.rows
+            self.truncated = self.until is not None and not self._offset and not page.rows
         elif has_news and page.oldest not in {None, self.until}:
             self.until, self._offset = page.oldest, 0
         elif has_news or not self._offset:

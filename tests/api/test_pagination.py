@@ -9,12 +9,12 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
-    Boundary,
+    Cursor,
     JouloClient,
     JouloResponseError,
     JouloServerError,
     JouloTooEarlyError,
-    SessionRange,
+    SessionPaginator,
 )
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 
@@ -37,7 +37,9 @@ async def client(url: str) -> AsyncGenerator[JouloClient]:
 
 
 async def read_all(
-    walk: SessionRange, freezer: FrozenDateTimeFactory, between: Callable[[], object] = lambda: None
+    walk: SessionPaginator,
+    freezer: FrozenDateTimeFactory,
+    between: Callable[[], object] = lambda: None,
 ) -> list[str]:
     """Walk to the end and return the ids as they came; something may happen after each page."""
     ids: list[str] = []
@@ -73,7 +75,7 @@ async def test_pages_are_joined_without_gaps_or_doubles(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     assert len(account.sessions) > 300
-    assert await read_all(SessionRange(client), freezer) == recorded(account)
+    assert await read_all(SessionPaginator(client), freezer) == recorded(account)
     assert cloud.refused() == []
 
 
@@ -81,12 +83,12 @@ async def test_a_walk_ends_with_the_first_session_of_its_range(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     first = account.sessions[249]
-    ids = await read_all(SessionRange(client, since=first.started_at), freezer)
+    ids = await read_all(SessionPaginator(client, since=first.started_at), freezer)
     assert ids == recorded(account)[:250]
 
 
 async def test_a_range_without_sessions_is_complete_at_once(client: JouloClient) -> None:
-    walk = SessionRange(client, since=datetime(2026, 6, 15, tzinfo=UTC))
+    walk = SessionPaginator(client, since=datetime(2026, 6, 15, tzinfo=UTC))
     assert await walk.read_page() == ()
     assert walk.complete
 
@@ -95,7 +97,7 @@ async def test_exactly_one_page_is_read_without_doubles(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     since = account.sessions[99].started_at
-    ids = await read_all(SessionRange(client, since=since), freezer)
+    ids = await read_all(SessionPaginator(client, since=since), freezer)
     assert ids == recorded(account)[:100]
 
 
@@ -104,7 +106,7 @@ async def test_a_session_removed_between_two_pages_hides_no_other(
 ) -> None:
     before = recorded(account)
     ids = await read_all(
-        SessionRange(client), freezer, lambda: account.remove_session(account.sessions[0].id)
+        SessionPaginator(client), freezer, lambda: account.remove_session(account.sessions[0].id)
     )
     assert ids == before
 
@@ -112,7 +114,7 @@ async def test_a_session_removed_between_two_pages_hides_no_other(
 async def test_a_session_removed_before_its_page_is_not_read(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionRange(client)
+    walk = SessionPaginator(client)
     ids = [session.id for session in await walk.read_page()]
     account.remove_session(account.sessions[150].id)
     assert ids + await read_all(walk, freezer) == recorded(account)
@@ -123,7 +125,7 @@ async def test_a_session_added_between_two_pages_doubles_no_other(
 ) -> None:
     before = recorded(account)
     ids = await read_all(
-        SessionRange(client),
+        SessionPaginator(client),
         freezer,
         lambda: record(account, account.sessions[0].started_at + timedelta(hours=1)),
     )
@@ -133,7 +135,7 @@ async def test_a_session_added_between_two_pages_doubles_no_other(
 async def test_a_session_added_ahead_of_the_walk_is_read_too(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionRange(client)
+    walk = SessionPaginator(client)
     ids = [session.id for session in await walk.read_page()]
     record(account, account.sessions[99].started_at)
     record(account, account.sessions[200].started_at)
@@ -147,14 +149,14 @@ async def test_more_sessions_at_one_moment_than_fit_on_a_page_are_all_read(
 ) -> None:
     for _ in range(many):
         record(account, NIGHT)
-    assert await read_all(SessionRange(client), freezer) == recorded(account)
+    assert await read_all(SessionPaginator(client), freezer) == recorded(account)
 
 
 async def test_a_range_of_one_crowded_moment_is_read_to_its_end(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     crowd = {record(account, NIGHT).id for _ in range(200)}
-    walk = SessionRange(client, since=NIGHT, until=Boundary(NIGHT, "2026-03-01T22:00:00Z"))
+    walk = SessionPaginator(client, since=NIGHT, until=Cursor(NIGHT, "2026-03-01T22:00:00Z"))
     ids = await read_all(walk, freezer)
     assert len(ids) == 200
     assert set(ids) == crowd
@@ -166,10 +168,10 @@ async def test_a_range_of_one_crowded_moment_is_read_to_its_end(
 async def test_a_walk_is_taken_up_again_where_it_was(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionRange(client)
+    walk = SessionPaginator(client)
     ids = [session.id for _ in range(2) for session in await walk.read_page()]
     freezer.tick(5)
-    rest = await read_all(SessionRange(client, until=walk.until), freezer)
+    rest = await read_all(SessionPaginator(client, until=walk.until), freezer)
     assert list(dict.fromkeys(ids + rest)) == recorded(account)
 
 
@@ -179,7 +181,7 @@ async def test_an_error_leaves_the_walk_where_it_was(
     account: SimulatedAccount,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    walk = SessionRange(client)
+    walk = SessionPaginator(client)
     ids = [session.id for session in await walk.read_page()]
     cloud.fail("/sessions", Fault.SERVER_ERROR, times=1)
     assert isinstance(await error_of(walk.read_page()), JouloServerError)
@@ -193,7 +195,7 @@ async def test_asked_too_early_the_walk_waits(
     account: SimulatedAccount,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    walk = SessionRange(client)
+    walk = SessionPaginator(client)
     ids = [session.id for _ in range(2) for session in await walk.read_page()]
     assert isinstance(await error_of(walk.read_page()), JouloTooEarlyError)
     assert cloud.count("/sessions") == 2
@@ -242,7 +244,7 @@ async def test_the_next_page_ends_exactly_as_joulo_wrote_it(
 ) -> None:
     listing = Listing(rows(150), heeds="limit offset to")
     async with handled_by(listing) as client:
-        assert len(await read_all(SessionRange(client), freezer)) == 150
+        assert len(await read_all(SessionPaginator(client), freezer)) == 150
     assert listing.queries == [
         {"limit": "100"},
         {"limit": "100", "to": "2026-02-25T19:00:00.123456+00:00"},
@@ -253,7 +255,7 @@ async def test_smaller_pages_than_asked_for_are_joined_too(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     async with handled_by(Listing(rows(150), heeds="offset to", limit=20)) as client:
-        assert len(await read_all(SessionRange(client), freezer)) == 150
+        assert len(await read_all(SessionPaginator(client), freezer)) == 150
 
 
 async def test_a_crowded_moment_is_read_in_smaller_pages_too(
@@ -261,7 +263,7 @@ async def test_a_crowded_moment_is_read_in_smaller_pages_too(
 ) -> None:
     listed = [row | {"started_at": "2026-03-01T22:00:00Z"} for row in rows(70)]
     async with handled_by(Listing(listed, heeds="offset to", limit=20)) as client:
-        assert len(await read_all(SessionRange(client), freezer)) == 70
+        assert len(await read_all(SessionPaginator(client), freezer)) == 70
 
 
 async def test_a_broken_session_at_the_end_of_a_page_hides_no_other(
@@ -271,7 +273,7 @@ async def test_a_broken_session_at_the_end_of_a_page_hides_no_other(
     listed[99] |= {"id": None}
     listed[100] |= {"started_at": "2026-02-25T18:00:00.123456+00:00", "charger_id": None}
     async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        assert len(await read_all(SessionRange(client), freezer)) == 148
+        assert len(await read_all(SessionPaginator(client), freezer)) == 148
 
 
 async def test_a_page_of_broken_sessions_is_not_the_end(freezer: FrozenDateTimeFactory) -> None:
@@ -279,7 +281,7 @@ async def test_a_page_of_broken_sessions_is_not_the_end(freezer: FrozenDateTimeF
     for row in listed[100:200]:
         row["charger_id"] = None
     async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        walk = SessionRange(client)
+        walk = SessionPaginator(client)
         assert len(await read_all(walk, freezer)) == 250
     assert walk.seen == {row["id"] for row in listed}, "a broken session is there all the same"
 
@@ -290,7 +292,7 @@ async def test_a_session_that_only_one_page_has_broken_is_read(
     listed = rows(150)
     sound, listed[99] = listed[99], listed[99] | {"charger_id": None}
     async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        walk = SessionRange(client)
+        walk = SessionPaginator(client)
         ids = [session.id for session in await walk.read_page()]
         listed[99] = sound
         freezer.tick(5)
@@ -303,7 +305,7 @@ async def test_a_server_that_ignores_the_range_is_not_asked_for_ever(
 ) -> None:
     async with handled_by(Listing(rows(350), heeds=heeds)) as client:
         with pytest.raises(JouloResponseError, match="repeat"):
-            await read_all(SessionRange(client), freezer)
+            await read_all(SessionPaginator(client), freezer)
 
 
 @pytest.mark.parametrize("limit", [None, "100", 0, -1, 1000, 1e300, "many", [], True])
@@ -311,12 +313,12 @@ async def test_a_nonsensical_limit_neither_cuts_the_walk_short_nor_keeps_it_goin
     freezer: FrozenDateTimeFactory, limit: object
 ) -> None:
     async with handled_by(Listing(rows(250), heeds="limit offset to", limit=limit)) as client:
-        assert len(await read_all(SessionRange(client), freezer)) == 250
+        assert len(await read_all(SessionPaginator(client), freezer)) == 250
 
 
 @pytest.mark.parametrize("limit", [0, -1])
 async def test_an_empty_page_ends_the_walk_whatever_its_limit(limit: int) -> None:
     async with told({"sessions": [], "limit": limit}) as client:
-        walk = SessionRange(client)
+        walk = SessionPaginator(client)
         assert await walk.read_page() == ()
     assert walk.complete

@@ -10,7 +10,7 @@ from .const import DOMAIN
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class Localizer:
     """How a language says and writes things; its texts are the section `common` of the translations."""
 
     language: str
@@ -32,9 +32,9 @@ class Wording:
 
 
 @callback
-def async_wording(hass: HomeAssistant) -> Wording:
-    """Return the configured language's wording; English until Home Assistant has read its texts."""
+def async_localizer(hass: HomeAssistant) -> Localizer:
+    """Return the configured language's localizer; English until Home Assistant has read its texts."""
     language = hass.config.language
     if texts := async_get_cached_translations(hass, language, "common", DOMAIN):
-        return Wording(language, texts)
-    return Wording(LOCALE_EN, async_get_cached_translations(hass, LOCALE_EN, "common", DOMAIN))
+        return Localizer(language, texts)
+    return Localizer(LOCALE_EN, async_get_cached_translations(hass, LOCALE_EN, "common", DOMAIN))

@@ -1,4 +1,4 @@
-"""Where Home Assistant meets the client: one web session, gates that outlive reloads, errors in words."""
+"""Where Home Assistant meets the client: one web session, rate limiters that outlive reloads, errors in words."""
 
 from collections.abc import Awaitable
 from typing import NamedTuple, TypedDict
@@ -11,7 +11,6 @@ from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.hass_dict import HassKey
 
 from .api import (
-    Gate,
     JouloAuthError,
     JouloChargerOfflineError,
     JouloClient,
@@ -26,6 +25,7 @@ from .api import (
     JouloScopeError,
     JouloServerError,
     JouloTooEarlyError,
+    RateLimiter,
 )
 from .const import DOMAIN
 
@@ -37,7 +37,7 @@ class Credentials(NamedTuple):
     token: str
 
 
-_GATES: HassKey[dict[Credentials, Gate]] = HassKey(f"{DOMAIN}_gates")
+_RATE_LIMITERS: HassKey[dict[Credentials, RateLimiter]] = HassKey(f"{DOMAIN}_gates")
 
 
 _TRANSLATION_KEYS: dict[type[JouloError], str] = {
@@ -56,7 +56,7 @@ _TRANSLATION_KEYS: dict[type[JouloError], str] = {
 }
 
 
-class ErrorText(TypedDict):
+class TranslatedError(TypedDict):
     """How Home Assistant's exceptions take a translated sentence."""
 
     translation_domain: str
@@ -71,10 +71,10 @@ def credentials_of(entry: ConfigEntry) -> Credentials:
 
 @callback
 def async_get_client(hass: HomeAssistant, credentials: Credentials) -> JouloClient:
-    """Return a client whose gate remembers what was asked with these credentials before."""
-    gate = hass.data.setdefault(_GATES, {}).setdefault(credentials, Gate())
+    """Return a client whose rate limiter remembers what was asked with these credentials before."""
+    rate_limiter = hass.data.setdefault(_RATE_LIMITERS, {}).setdefault(credentials, RateLimiter())
     session = async_get_clientsession(hass)
-    return JouloClient(session, credentials.token, url=credentials.url, gate=gate)
+    return JouloClient(session, credentials.token, url=credentials.url, rate_limiter=rate_limiter)
 
 
 @callback
@@ -86,25 +86,25 @@ def async_get_trial_client(
     A refused token may be tried again by hand. `current` are the credentials that the entered ones are
     to replace: their intervals are kept.
     """
-    gates = hass.data.setdefault(_GATES, {})
-    before = gates.get(entered)
-    if before is not None and before.refused:
-        gates[entered] = before.for_next_token()
-    elif before is None and current in gates:
-        gates[entered] = gates[current].for_next_token()
+    rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
+    before = rate_limiters.get(entered)
+    if before is not None and before.token_rejected:
+        rate_limiters[entered] = before.for_next_token()
+    elif before is None and current in rate_limiters:
+        rate_limiters[entered] = rate_limiters[current].for_next_token()
     return async_get_client(hass, entered)
 
 
 @callback
-def async_hand_over_answers(hass: HomeAssistant, before: Credentials, after: Credentials) -> None:
+def async_adopt_rate_limiter(hass: HomeAssistant, before: Credentials, after: Credentials) -> None:
     """Let the account's next token begin with the answers that its old one got."""
-    gates = hass.data.setdefault(_GATES, {})
+    rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
     if before != after:
-        gates.pop(before, None)
-    gates[after].accept()
+        rate_limiters.pop(before, None)
+    rate_limiters[after].accept()
 
 
-def error_text(error: JouloError) -> ErrorText:
+def translated_error(error: JouloError) -> TranslatedError:
     """Return the sentence that tells a user what went wrong and what to do."""
     return {
         "translation_domain": DOMAIN,
@@ -114,7 +114,7 @@ def error_text(error: JouloError) -> ErrorText:
     }
 
 
-async def async_order[AnswerT](
+async def async_send_command[AnswerT](
     hass: HomeAssistant, entry: ConfigEntry, order: Awaitable[AnswerT]
 ) -> AnswerT:
     """Return what an order to Joulo brings; raise HomeAssistantError with what went wrong."""
@@ -123,7 +123,7 @@ async def async_order[AnswerT](
     except JouloError as error:
         if isinstance(error, JouloAuthError):
             entry.async_start_reauth(hass)
-        text = error_text(error)
+        text = translated_error(error)
         if isinstance(error, JouloConnectionError) and error.sent:
             # Unlike a question, an order is not asked again: it may have been carried out.
             text["translation_key"] = "no_answer"

@@ -1,4 +1,4 @@
-"""The gate keeps Joulo's intervals: asked too early nothing is sent, and the last outcome is repeated."""
+"""The rate limiter keeps Joulo's intervals: asked too early nothing is sent, and the last outcome is repeated."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -8,9 +8,8 @@ from freezegun.api import FrozenDateTimeFactory
 import pytest
 
 from custom_components.joulo.api import (
-    Boundary,
-    Door,
-    Gate,
+    Cursor,
+    Endpoint,
     JouloAuthError,
     JouloClient,
     JouloConnectionError,
@@ -21,6 +20,7 @@ from custom_components.joulo.api import (
     JouloScopeError,
     JouloServerError,
     JouloTooEarlyError,
+    RateLimiter,
     SessionPage,
 )
 from tests.simulator import (
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.usefixtures("socket_enabled")
 type Ask = Callable[[JouloClient], Awaitable[object]]
 
 DAY = 86_400
-UNTIL = Boundary(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z")
+UNTIL = Cursor(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z")
 
 
 def past(client: JouloClient) -> Awaitable[SessionPage]:
@@ -46,11 +46,11 @@ def past(client: JouloClient) -> Awaitable[SessionPage]:
 
 
 DOORS = [
-    pytest.param(Door.CHARGERS, JouloClient.chargers, 60, id="chargers"),
-    pytest.param(Door.SESSIONS, JouloClient.session_page, 600, id="sessions"),
-    pytest.param(Door.HISTORY, past, 5, id="history"),
-    pytest.param(Door.ENERGY, JouloClient.energy, 600, id="energy"),
-    pytest.param(Door.ME, JouloClient.me, 60, id="me"),
+    pytest.param(Endpoint.CHARGERS, JouloClient.chargers, 60, id="chargers"),
+    pytest.param(Endpoint.SESSIONS, JouloClient.session_page, 600, id="sessions"),
+    pytest.param(Endpoint.HISTORY, past, 5, id="history"),
+    pytest.param(Endpoint.ENERGY, JouloClient.energy, 600, id="energy"),
+    pytest.param(Endpoint.ME, JouloClient.me, 60, id="me"),
 ]
 
 
@@ -64,20 +64,20 @@ async def client(url: str) -> AsyncGenerator[JouloClient]:
 # Too early
 
 
-@pytest.mark.parametrize(("door", "ask", "interval"), DOORS)
+@pytest.mark.parametrize(("endpoint", "ask", "interval"), DOORS)
 async def test_too_early_nothing_is_sent_and_the_last_answer_is_repeated(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
-    door: Door,
+    endpoint: Endpoint,
     ask: Ask,
     interval: int,
 ) -> None:
-    assert client.gate.opens_in(door) == 0
+    assert client.rate_limiter.retry_in(endpoint) == 0
     answer = await ask(client)
-    assert client.gate.opens_in(door) == interval
+    assert client.rate_limiter.retry_in(endpoint) == interval
     freezer.tick(interval - 1)
-    assert client.gate.opens_in(door) == 1
+    assert client.rate_limiter.retry_in(endpoint) == 1
     assert await ask(client) is answer
     assert len(cloud.requests) == 1
     freezer.tick(1)
@@ -136,9 +136,12 @@ async def test_the_doors_open_by_themselves(client: JouloClient, cloud: Simulate
 
 
 async def test_clients_share_a_gate(url: str, cloud: SimulatedCloud) -> None:
-    """A reload makes another client; the gate stays."""
-    gate = Gate()
-    async with asking(url, gate=gate) as before, asking(url, gate=gate) as after:
+    """A reload makes another client; the rate limiter stays."""
+    rate_limiter = RateLimiter()
+    async with (
+        asking(url, rate_limiter=rate_limiter) as before,
+        asking(url, rate_limiter=rate_limiter) as after,
+    ):
         assert await after.chargers() == await before.chargers()
     assert cloud.count("/chargers") == 1
 
@@ -172,7 +175,7 @@ async def test_a_short_retry_after_does_not_shorten_the_interval(
 ) -> None:
     cloud.fail("/chargers", Fault.RATE_LIMITED, retry_after=1)
     await error_of(client.chargers())
-    assert client.gate.opens_in(Door.CHARGERS) == 60
+    assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 60
 
 
 async def test_retry_after_is_obeyed_for_a_day_at_most(
@@ -201,7 +204,7 @@ async def test_retry_after_holds_for_both_doors_of_sessions(
     await error_of(first(client))
     assert isinstance(await error_of(second(client)), JouloRateLimitError)
     assert cloud.count("/sessions") == 1
-    assert client.gate.opens_in(Door.CHARGERS) == 0
+    assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 0
     freezer.tick(3600)
     assert await second(client)
 
@@ -216,7 +219,7 @@ async def test_a_sibling_that_joulo_closed_does_not_pass_an_old_answer_off_as_ne
     assert isinstance(await error_of(client.session_page()), JouloRateLimitError)
 
 
-# What closes no door, or more than one
+# What closes no endpoint, or more than one
 
 
 async def test_after_a_401_nothing_is_sent_at_all(
@@ -228,7 +231,7 @@ async def test_after_a_401_nothing_is_sent_at_all(
     await client.chargers()
     account.rotate_token()
     await error_of(client.energy())
-    assert client.gate.refused
+    assert client.rate_limiter.token_rejected
     freezer.tick(30 * DAY)
     for ask in (client.chargers, client.session_page, client.energy, client.me):
         assert isinstance(await error_of(ask()), JouloAuthError)
@@ -245,7 +248,7 @@ async def test_a_401_stands_although_another_door_fails_later(
     await error_of(client.chargers())
     freezer.tick(16)
     assert isinstance(await error_of(hanging), JouloConnectionError)
-    assert client.gate.refused
+    assert client.rate_limiter.token_rejected
     freezer.tick(DAY)
     assert isinstance(await error_of(client.chargers()), JouloAuthError)
     assert cloud.count("/chargers") == 1
@@ -256,7 +259,7 @@ async def test_a_request_that_never_reached_joulo_closes_no_door(
 ) -> None:
     async with asking(f"http://127.0.0.1:{unused_tcp_port}") as client:
         assert isinstance(await error_of(client.chargers()), JouloConnectionError)
-        assert client.gate.opens_in(Door.CHARGERS) == 0
+        assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 0
         async with serve(cloud, unused_tcp_port):
             assert await client.chargers()
 
@@ -270,7 +273,7 @@ async def test_an_answer_that_did_not_come_closes_the_door(
     await until(lambda: cloud.count("/chargers") == 1)
     freezer.tick(16)
     await error_of(hanging)
-    assert client.gate.opens_in(Door.CHARGERS) == 60
+    assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 60
 
 
 @pytest.mark.parametrize(
@@ -299,7 +302,7 @@ async def test_what_every_account_has_is_asked_for_at_the_usual_pace(
 ) -> None:
     cloud.fail("/chargers", fault)
     await error_of(client.chargers())
-    assert client.gate.opens_in(Door.CHARGERS) == 60
+    assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 60
 
 
 # Requests at the same time

@@ -1,4 +1,4 @@
-"""Where Home Assistant meets the client: gates that outlive clients, and errors in words."""
+"""Where Home Assistant meets the client: rate limiters that outlive clients, and errors in words."""
 
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
@@ -8,7 +8,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import (
-    Door,
+    Endpoint,
     JouloAuthError,
     JouloConnectionError,
     JouloError,
@@ -20,15 +20,15 @@ from custom_components.joulo.api import (
     JouloServerError,
     JouloTooEarlyError,
 )
-from custom_components.joulo.cloud import (
+from custom_components.joulo.const import DOMAIN
+from custom_components.joulo.helpers import (
     Credentials,
+    async_adopt_rate_limiter,
     async_get_client,
     async_get_trial_client,
-    async_hand_over_answers,
     credentials_of,
-    error_text,
+    translated_error,
 )
-from custom_components.joulo.const import DOMAIN
 from tests.conftest import Advance
 from tests.simulator import DEMO_TOKEN, Fault, SimulatedAccount, SimulatedCloud
 
@@ -113,8 +113,8 @@ async def test_a_new_token_keeps_the_intervals_of_the_old_one_and_not_its_answer
     await old.chargers()
     await old.energy()
     new = async_get_trial_client(hass, Credentials(known.url, account.rotate_token()), known)
-    for door in (Door.CHARGERS, Door.ENERGY):
-        assert new.gate.opens_in(door) == old.gate.opens_in(door) > 0
+    for endpoint in (Endpoint.CHARGERS, Endpoint.ENERGY):
+        assert new.rate_limiter.retry_in(endpoint) == old.rate_limiter.retry_in(endpoint) > 0
     for ask in (new.chargers, new.energy):
         with pytest.raises(JouloTooEarlyError):
             await ask()
@@ -140,8 +140,8 @@ async def test_the_first_token_of_all_begins_with_nothing(
     hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     client = async_get_trial_client(hass, known, None)
-    assert [client.gate.opens_in(door) for door in Door] == [0] * len(Door)
-    assert async_get_client(hass, known).gate is client.gate
+    assert [client.rate_limiter.retry_in(endpoint) for endpoint in Endpoint] == [0] * len(Endpoint)
+    assert async_get_client(hass, known).rate_limiter is client.rate_limiter
 
 
 # Answers handed over
@@ -154,7 +154,7 @@ async def test_the_next_token_begins_with_what_the_old_one_was_answered(
     chargers, energy, page = await old.chargers(), await old.energy(), await old.session_page()
     after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
-    async_hand_over_answers(hass, known, after)
+    async_adopt_rate_limiter(hass, known, after)
     assert await new.chargers() is chargers
     assert await new.energy() is energy
     assert await new.session_page() is page
@@ -173,7 +173,7 @@ async def test_its_own_answer_is_better_than_one_that_was_handed_over(
     after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
     chargers = await new.chargers()
-    async_hand_over_answers(hass, known, after)
+    async_adopt_rate_limiter(hass, known, after)
     assert await new.chargers() is chargers
 
 
@@ -188,7 +188,7 @@ async def test_what_may_be_asked_again_is_not_handed_over(
     await advance(60)
     after = Credentials(known.url, account.rotate_token())
     new = async_get_trial_client(hass, after, known)
-    async_hand_over_answers(hass, known, after)
+    async_adopt_rate_limiter(hass, known, after)
     assert await new.chargers() is not chargers
     assert cloud.count("/chargers") == 2
 
@@ -197,8 +197,8 @@ async def test_where_nothing_was_asked_before_there_is_nothing_to_hand_over(
     hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials
 ) -> None:
     client = async_get_trial_client(hass, known, None)
-    async_hand_over_answers(hass, Credentials(known.url, "joulo_never_used"), known)
-    async_hand_over_answers(hass, known, known)
+    async_adopt_rate_limiter(hass, Credentials(known.url, "joulo_never_used"), known)
+    async_adopt_rate_limiter(hass, known, known)
     assert await client.chargers()
     assert cloud.count("/chargers") == 1
 
@@ -264,7 +264,7 @@ async def test_an_error_tells_a_user_what_went_wrong(
     placeholders: dict[str, str],
     sentence: str,
 ) -> None:
-    text = error_text(error)
+    text = translated_error(error)
     assert text == {
         "translation_domain": DOMAIN,
         "translation_key": key,

@@ -15,7 +15,7 @@ from custom_components.joulo.api import (
     Charger,
     ChargerStatus,
     ConnectionType,
-    Door,
+    Endpoint,
     JouloAuthError,
     JouloChargerOfflineError,
     JouloClient,
@@ -65,10 +65,10 @@ def restart(client: JouloClient) -> Awaitable[bool]:
 
 
 EACH_ORDER = pytest.mark.parametrize(
-    ("order", "path", "door"),
+    ("order", "path", "endpoint"),
     [
-        pytest.param(register, REGISTRATION, Door.REGISTRATION, id="register"),
-        pytest.param(restart, RESTART, Door.RESTART, id="restart"),
+        pytest.param(register, REGISTRATION, Endpoint.REGISTRATION, id="register"),
+        pytest.param(restart, RESTART, Endpoint.RESTART, id="restart"),
     ],
 )
 
@@ -293,7 +293,7 @@ async def test_a_fault_is_told_once_for_each_order_and_nothing_is_sent_again(
     cloud: SimulatedCloud,
     order: Order,
     path: str,
-    door: Door,
+    endpoint: Endpoint,
     fault: Fault,
     expected: type[JouloError],
 ) -> None:
@@ -313,7 +313,7 @@ async def test_an_answer_that_does_not_come_is_given_up_after_a_minute(
     freezer: FrozenDateTimeFactory,
     order: Order,
     path: str,
-    door: Door,
+    endpoint: Endpoint,
 ) -> None:
     """A charger needs longer to boot than a question needs to be answered."""
     cloud.fail(path, Fault.TIMEOUT)
@@ -332,7 +332,7 @@ async def test_an_answer_that_does_not_come_is_given_up_after_a_minute(
 
 @EACH_ORDER
 async def test_an_order_that_never_reached_joulo_can_be_given_again(
-    cloud: SimulatedCloud, unused_tcp_port: int, order: Order, path: str, door: Door
+    cloud: SimulatedCloud, unused_tcp_port: int, order: Order, path: str, endpoint: Endpoint
 ) -> None:
     async with asking(f"http://127.0.0.1:{unused_tcp_port}") as client:
         error = await error_of(order(client))
@@ -342,7 +342,7 @@ async def test_an_order_that_never_reached_joulo_can_be_given_again(
             assert await order(client)
 
 
-# The gate
+# The rate limiter
 
 
 async def test_orders_are_neither_held_back_nor_remembered(
@@ -353,7 +353,7 @@ async def test_orders_are_neither_held_back_nor_remembered(
     first, second = await register(client), await register(client)
     assert first.id != second.id
     assert cloud.count(REGISTRATION, "POST") == 2
-    assert client.gate.opens_in(Door.CHARGERS) > 0
+    assert client.rate_limiter.retry_in(Endpoint.CHARGERS) > 0
 
 
 async def test_orders_at_the_same_time_are_each_sent(
@@ -366,11 +366,11 @@ async def test_orders_at_the_same_time_are_each_sent(
 
 @EACH_ORDER
 async def test_after_an_order_was_answered_401_nothing_is_sent_at_all(
-    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, door: Door
+    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
 ) -> None:
     cloud.fail(path, Fault.UNAUTHORIZED, times=1)
     assert isinstance(await error_of(order(client)), JouloAuthError)
-    assert client.gate.refused
+    assert client.rate_limiter.token_rejected
     for send in (client.chargers, client.ere_position):
         assert isinstance(await error_of(send()), JouloAuthError)
     assert isinstance(await error_of(order(client)), JouloAuthError)
@@ -379,7 +379,7 @@ async def test_after_an_order_was_answered_401_nothing_is_sent_at_all(
 
 @EACH_ORDER
 async def test_after_a_question_was_answered_401_no_order_is_sent(
-    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, door: Door
+    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
 ) -> None:
     cloud.fail("/energy", Fault.UNAUTHORIZED, times=1)
     await error_of(client.energy())
@@ -389,7 +389,7 @@ async def test_after_a_question_was_answered_401_no_order_is_sent(
 
 @EACH_ORDER
 async def test_a_token_that_no_header_can_carry_is_refused_unsent(
-    url: str, cloud: SimulatedCloud, order: Order, path: str, door: Door
+    url: str, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
 ) -> None:
     async with asking(url, token=f"{DEMO_TOKEN}\n") as client:
         with pytest.raises(JouloAuthError):
@@ -404,14 +404,14 @@ async def test_retry_after_is_obeyed_and_counts_down(
     freezer: FrozenDateTimeFactory,
     order: Order,
     path: str,
-    door: Door,
+    endpoint: Endpoint,
 ) -> None:
     cloud.fail(path, Fault.RATE_LIMITED, times=1, retry_after=300)
     for left in (300, 200, 100):
         error = await error_of(order(client))
         assert isinstance(error, JouloRateLimitError)
         assert error.retry_after == left
-        assert client.gate.opens_in(door) == left
+        assert client.rate_limiter.retry_in(endpoint) == left
         freezer.tick(100)
     assert cloud.count(path, "POST") == 1
     assert await order(client)
@@ -448,4 +448,4 @@ async def test_the_next_token_keeps_waiting_with_its_orders_as_joulo_asked(
 ) -> None:
     cloud.fail(RESTART, Fault.RATE_LIMITED, retry_after=3600)
     await error_of(restart(client))
-    assert client.gate.for_next_token().opens_in(Door.RESTART) == 3600
+    assert client.rate_limiter.for_next_token().retry_in(Endpoint.RESTART) == 3600

@@ -7,16 +7,16 @@ from hypothesis import given, strategies as st
 import pytest
 
 from custom_components.joulo.api.models import ChargerStatus
-from custom_components.joulo.api.reading import (
-    Unlisted,
-    read_count,
-    read_flag,
-    read_moment,
-    read_month,
-    read_number,
-    read_text,
-    read_text_or_count,
-    read_word,
+from custom_components.joulo.api.parsing import (
+    UnknownValue,
+    parse_bool,
+    parse_datetime,
+    parse_enum,
+    parse_identifier,
+    parse_integer,
+    parse_month,
+    parse_number,
+    parse_text,
 )
 from tests.api import FROZEN_GARBAGE, TRIALS
 
@@ -29,7 +29,7 @@ HALF_PAST_SIX = datetime(2026, 4, 8, 18, 30, tzinfo=UTC)
     [(42.37, 42.37), (42, 42.0), (0, 0.0), (-1.5, -1.5), ("42.37", 42.37), (" 42 ", 42.0)],
 )
 def test_a_number_may_come_as_a_string(sent: object, read: float) -> None:
-    assert read_number(sent) == read
+    assert parse_number(sent) == read
 
 
 @pytest.mark.parametrize(
@@ -53,29 +53,29 @@ def test_a_number_may_come_as_a_string(sent: object, read: float) -> None:
     ],
 )
 def test_what_is_no_number_of_reasonable_size_is_absent(sent: object) -> None:
-    assert read_number(sent) is None
+    assert parse_number(sent) is None
 
 
 @pytest.mark.parametrize(("sent", "read"), [(7, 7), (7.0, 7), ("7", 7), ("7.0", 7), (0, 0)])
 def test_a_count_is_a_whole_number(sent: object, read: int) -> None:
-    count = read_count(sent)
+    count = parse_integer(sent)
     assert count == read
     assert isinstance(count, int)
 
 
 @pytest.mark.parametrize("sent", [None, 7.5, "7.5", True, nan, *CONTAINERS])
 def test_a_count_that_is_not_whole_is_absent(sent: object) -> None:
-    assert read_count(sent) is None
+    assert parse_integer(sent) is None
 
 
 @pytest.mark.parametrize("sent", [True, False])
 def test_a_flag_is_a_boolean(sent: object) -> None:
-    assert read_flag(sent) is sent
+    assert parse_bool(sent) is sent
 
 
 @pytest.mark.parametrize("sent", [None, 0, 1, "true", "false", "", *CONTAINERS])
 def test_nothing_else_is_taken_for_a_flag(sent: object) -> None:
-    assert read_flag(sent) is None
+    assert parse_bool(sent) is None
 
 
 @pytest.mark.parametrize(
@@ -87,7 +87,7 @@ def test_nothing_else_is_taken_for_a_flag(sent: object) -> None:
     ],
 )
 def test_a_text_is_stripped(sent: object, read: str) -> None:
-    assert read_text(sent) == read
+    assert parse_text(sent) == read
 
 
 @pytest.mark.parametrize(
@@ -104,21 +104,21 @@ def test_a_text_is_stripped(sent: object, read: str) -> None:
     ],
 )
 def test_what_is_no_text_of_reasonable_length_is_absent(sent: object) -> None:
-    assert read_text(sent) is None
+    assert parse_text(sent) is None
 
 
 @pytest.mark.parametrize(("sent", "read"), [(" 36 ", "36"), (36, "36"), (36.0, "36"), ("a1", "a1")])
 def test_an_id_may_also_come_as_a_whole_number(sent: object, read: str) -> None:
-    assert read_text_or_count(sent) == read
+    assert parse_identifier(sent) == read
 
 
 @pytest.mark.parametrize("sent", [None, True, 0, 3.6, "", pytest.param(10**5000, id="endless")])
 def test_what_is_no_id_is_absent(sent: object) -> None:
-    assert read_text_or_count(sent) is None
+    assert parse_identifier(sent) is None
 
 
 def test_a_text_with_half_a_surrogate_pair_can_still_be_stored() -> None:
-    text = read_text("Garage \ud83d")
+    text = parse_text("Garage \ud83d")
     assert text == "Garage ?"
     assert text.encode()
 
@@ -135,13 +135,13 @@ def test_a_text_with_half_a_surrogate_pair_can_still_be_stored() -> None:
     ],
 )
 def test_a_moment_is_in_utc_whatever_its_zone(sent: str) -> None:
-    moment = read_moment(sent)
+    moment = parse_datetime(sent)
     assert moment == HALF_PAST_SIX
     assert moment.tzinfo is UTC
 
 
 def test_a_moment_keeps_its_fraction() -> None:
-    moment = read_moment("2026-04-08T18:30:00.123456+00:00")
+    moment = parse_datetime("2026-04-08T18:30:00.123456+00:00")
     assert moment == HALF_PAST_SIX.replace(microsecond=123456)
 
 
@@ -164,12 +164,12 @@ def test_a_moment_keeps_its_fraction() -> None:
     ],
 )
 def test_what_is_no_moment_of_this_age_is_absent(sent: object) -> None:
-    assert read_moment(sent) is None
+    assert parse_datetime(sent) is None
 
 
 @pytest.mark.parametrize("sent", ["2026-04", "2026-04-01", "2026-04-30", " 2026-04 ", "2026-4"])
 def test_a_month_is_its_first_day_in_both_forms(sent: str) -> None:
-    assert read_month(sent) == date(2026, 4, 1)
+    assert parse_month(sent) == date(2026, 4, 1)
 
 
 @pytest.mark.parametrize(
@@ -177,28 +177,28 @@ def test_a_month_is_its_first_day_in_both_forms(sent: str) -> None:
     [None, "", "2026", "2026-13", "April", "1999-12", "2200-01", 202604, *CONTAINERS],
 )
 def test_what_is_no_month_of_this_age_is_absent(sent: object) -> None:
-    assert read_month(sent) is None
+    assert parse_month(sent) is None
 
 
 @given(st.text(alphabet="0123456789-W", max_size=10))
 @TRIALS
 @FROZEN_GARBAGE
 def test_a_month_is_never_another_than_was_sent(sent: str) -> None:
-    month = read_month(sent)
+    month = parse_month(sent)
     assert month is None or f"{month:%Y-%m}" == sent[:7]
 
 
 @pytest.mark.parametrize("sent", ["charging", "Charging", " CHARGING "])
 def test_a_listed_word_is_known_in_any_case(sent: str) -> None:
-    assert read_word(ChargerStatus)(sent) is ChargerStatus.CHARGING
+    assert parse_enum(ChargerStatus)(sent) is ChargerStatus.CHARGING
 
 
 def test_an_unlisted_word_is_kept_apart_as_it_came() -> None:
-    word = read_word(ChargerStatus)("Suspended by EV")
-    assert isinstance(word, Unlisted)
+    word = parse_enum(ChargerStatus)("Suspended by EV")
+    assert isinstance(word, UnknownValue)
     assert word == "Suspended by EV"
 
 
 @pytest.mark.parametrize("sent", [None, "", True, 1.5, *CONTAINERS])
 def test_what_is_no_word_is_absent(sent: object) -> None:
-    assert read_word(ChargerStatus)(sent) is None
+    assert parse_enum(ChargerStatus)(sent) is None

@@ -14,13 +14,13 @@ _YEARS = range(2000, 2200)
 """A moment outside them is nonsense, and would overflow calendar arithmetic."""
 
 
-class Unlisted(str):
+class UnknownValue(str):
     """A word that Joulo sent and this version does not know."""
 
     __slots__ = ()
 
 
-def read_text(value: object) -> str | None:
+def parse_text(value: object) -> str | None:
     """Return a text without surrounding space; an empty one counts as absent."""
     if not isinstance(value, str):
         return None
@@ -29,12 +29,14 @@ def read_text(value: object) -> str | None:
     return text if 0 < len(text) <= LONGEST_TEXT else None
 
 
-def read_text_or_count(value: object) -> str | None:
+def parse_identifier(value: object) -> str | None:
     """Return a text, also where it is written as a whole number."""
-    return read_text(value) if isinstance(value, str) else read_text(str(read_count(value) or ""))
+    return (
+        parse_text(value) if isinstance(value, str) else parse_text(str(parse_integer(value) or ""))
+    )
 
 
-def read_number(value: object) -> float | None:
+def parse_number(value: object) -> float | None:
     """Return a finite number; numbers may come as strings."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -45,24 +47,24 @@ def read_number(value: object) -> float | None:
     return number if abs(number) <= _LARGEST else None
 
 
-def read_amount(value: object) -> float | None:
+def parse_non_negative(value: object) -> float | None:
     """Return a number that is not negative: nothing charges less than nothing."""
-    number = read_number(value)
+    number = parse_number(value)
     return number if number is not None and number >= 0 else None
 
 
-def read_count(value: object) -> int | None:
+def parse_integer(value: object) -> int | None:
     """Return a whole number."""
-    number = read_number(value)
+    number = parse_number(value)
     return int(number) if number is not None and number.is_integer() else None
 
 
-def read_flag(value: object) -> bool | None:
+def parse_bool(value: object) -> bool | None:
     """Return a boolean; nothing else is taken for one."""
     return value if isinstance(value, bool) else None
 
 
-def read_moment(value: object) -> datetime | None:
+def parse_datetime(value: object) -> datetime | None:
     """Return an ISO 8601 moment in UTC, with or without fraction; without a zone it is UTC."""
     if not isinstance(value, str):
         return None
@@ -74,7 +76,7 @@ def read_moment(value: object) -> datetime | None:
     return moment if moment.year in _YEARS else None
 
 
-def read_month(value: object) -> date | None:
+def parse_month(value: object) -> date | None:
     """Return the first day of a month written as `YYYY-MM`, or as a day in it."""
     if not isinstance(value, str):
         return None
@@ -86,16 +88,18 @@ def read_month(value: object) -> date | None:
     return first if first.year in _YEARS else None
 
 
-def read_word[WordT: StrEnum](words: type[WordT]) -> Callable[[object], WordT | Unlisted | None]:
+def parse_enum[WordT: StrEnum](
+    words: type[WordT],
+) -> Callable[[object], WordT | UnknownValue | None]:
     """Return a reader of an enumeration that keeps unlisted words apart."""
 
-    def read(value: object) -> WordT | Unlisted | None:
-        text = read_text(value)
+    def read(value: object) -> WordT | UnknownValue | None:
+        text = parse_text(value)
         if text is None:
             return None
         try:
             return words(text.lower())
         except ValueError:
-            return Unlisted(text)
+            return UnknownValue(text)
 
     return read
