@@ -9,12 +9,11 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.joulo.account_sensor import ACCOUNT_SENSORS
 from custom_components.joulo.binary_sensor import CHARGER_BINARY_SENSORS
 from custom_components.joulo.button import CHARGER_BUTTONS
 from custom_components.joulo.calendar import CHARGER_CALENDARS
 from custom_components.joulo.event import CHARGER_EVENTS
-from custom_components.joulo.sensor import CHARGER_SENSORS, LAST_SESSION_SENSORS
+from custom_components.joulo.sensor import ACCOUNT_SENSORS, CHARGER_SENSORS, LAST_SESSION_SENSORS
 from tests.test_translations import DESCRIPTIONS, ENGLISH
 
 ROOT = Path(__file__).parent.parent

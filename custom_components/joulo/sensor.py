@@ -1,30 +1,97 @@
-"""Sensors: those of a charger (now, the running session, the last session), and the entity for all."""
+"""Sensors of a charger (its state, the running session, the last session) and of the account."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
-from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfTime
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import (
+    PERCENTAGE,
+    EntityCategory,
+    UnitOfEnergy,
+    UnitOfPower,
+    UnitOfTime,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
 
-from .account_sensor import ACCOUNT_SENSORS
-from .api import ChargerStatus, ChargingSession, ConnectionType
-from .coordinator import ChargerState, JouloConfigEntry, LastSession
-from .entity import JouloEntity, async_add_joulo_entities
-from .sensor_description import (
-    EnergyDescription,
-    EreDescription,
-    EuroDescription,
-    JouloSensorDescription,
-    MomentDescription,
-    PowerDescription,
-    Value,
+from .api import ChargerStatus, ChargingSession, ConnectionType, Endpoint, ErePosition, Month
+from .const import ERE, EURO, EURO_PER_ERE
+from .coordinator import AccountState, ChargerState, JouloConfigEntry, LastSession
+from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
+from .sessions import (
+    average_power,
+    duration,
+    ere_credits,
+    midnight,
+    month_figures,
+    net_value,
+    shown_hours,
+    year_total,
 )
-from .sessions import average_power, duration, ere_credits, shown_hours
 
 PARALLEL_UPDATES = 0
+
+type Value = StateType | datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class JouloSensorDescription[StateT](JouloEntityDescription[StateT], SensorEntityDescription):
+    """How a sensor follows from its owner's state."""
+
+    value_fn: Callable[[StateT], Value]
+    last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None
+    attributes_fn: Callable[[StateT], dict[str, Value]] = lambda _: {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyDescription[StateT](JouloSensorDescription[StateT]):
+    """An energy in kWh."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.ENERGY
+    native_unit_of_measurement: str | None = UnitOfEnergy.KILO_WATT_HOUR
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EreDescription[StateT](JouloSensorDescription[StateT]):
+    """A number of ERE credits."""
+
+    native_unit_of_measurement: str | None = ERE
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EuroDescription[StateT](JouloSensorDescription[StateT]):
+    """An amount in EUR, which moves with the price: no statistics are made of it."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.MONETARY
+    native_unit_of_measurement: str | None = EURO
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerDescription[StateT](JouloSensorDescription[StateT]):
+    """A power in kW."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.POWER
+    native_unit_of_measurement: str | None = UnitOfPower.KILO_WATT
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentDescription[StateT](JouloSensorDescription[StateT]):
+    """A point in time."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.TIMESTAMP
+
 
 _STATUS: dict[object, str] = {
     ChargerStatus.ONLINE: "online",
@@ -169,6 +236,183 @@ LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
     JouloSensorDescription(
         key="last_session_tag_id",
         value_fn=_of_session(lambda session: session.id_tag),
+    ),
+)
+
+
+def _this_month(state: AccountState) -> Month | None:
+    return month_figures(state.energy, state.day)
+
+
+def _of_month(figure: Callable[[Month], Value]) -> Callable[[AccountState], Value]:
+    """Return a figure of the current month, unknown where Joulo sent no months."""
+    return lambda state: figure(month) if (month := _this_month(state)) else None
+
+
+def _year_energy(state: AccountState) -> float | None:
+    return year_total(state.energy, state.day, lambda month: month.kwh)
+
+
+def _year_ere(state: AccountState) -> float | None:
+    return year_total(state.energy, state.day, lambda month: month.ere_credits)
+
+
+def _month_start(state: AccountState) -> datetime:
+    return midnight(state.day.replace(day=1))
+
+
+def _year_start(state: AccountState) -> datetime:
+    return midnight(state.day.replace(month=1, day=1))
+
+
+def _me_answered(state: AccountState) -> bool:
+    return Endpoint.ME not in state.failed
+
+
+def _of_position(figure: Callable[[ErePosition], Value]) -> Callable[[AccountState], Value]:
+    """Return a figure of the ERE position, unknown where the account has none any more."""
+    return lambda state: figure(state.position) if state.position else None
+
+
+def _has_position(state: AccountState) -> bool:
+    return state.position is not None
+
+
+def _position_answered(state: AccountState) -> bool:
+    return Endpoint.ERE_POSITION not in state.failed
+
+
+def _reach(state: AccountState) -> dict[str, Value]:
+    """Return since when, and whether all, and when all sessions have been read."""
+    progress = state.progress
+    return {
+        "oldest": progress.oldest,
+        "complete": progress.last_full_read is not None,
+        "last_full_read": progress.last_full_read,
+    }
+
+
+ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
+    EnergyDescription(
+        key="total_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_kwh,
+    ),
+    EnergyDescription(
+        key="total_energy_all",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_kwh_all,
+        exists_fn=lambda state: state.energy.total_kwh_all is not None,
+    ),
+    EreDescription(
+        key="total_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_ere_credits,
+    ),
+    JouloSensorDescription(
+        key="total_sessions",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_sessions,
+    ),
+    EnergyDescription(
+        key="month_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.kwh),
+        last_reset_fn=_month_start,
+    ),
+    EreDescription(
+        key="month_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.ere_credits),
+        last_reset_fn=_month_start,
+    ),
+    JouloSensorDescription(
+        key="month_sessions",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.sessions),
+        last_reset_fn=_month_start,
+    ),
+    EnergyDescription(
+        key="year_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_year_energy,
+        last_reset_fn=_year_start,
+    ),
+    EreDescription(
+        key="year_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_year_ere,
+        last_reset_fn=_year_start,
+    ),
+    EuroDescription(
+        key="month_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(
+            month.ere_credits if (month := _this_month(state)) else None, state.me
+        ),
+    ),
+    EuroDescription(
+        key="year_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(_year_ere(state), state.me),
+    ),
+    EuroDescription(
+        key="total_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(state.energy.total_ere_credits, state.me),
+    ),
+    JouloSensorDescription(
+        key="ere_price",
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=EURO_PER_ERE,
+        suggested_display_precision=3,
+        available_fn=_me_answered,
+        value_fn=lambda state: state.me.ere_price_mid if state.me else None,
+    ),
+    JouloSensorDescription(
+        key="platform_fee",
+        native_unit_of_measurement=PERCENTAGE,
+        available_fn=_me_answered,
+        value_fn=lambda state: state.me.effective_fee_pct if state.me else None,
+    ),
+    EuroDescription(
+        key="paid_out",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.paid.net_eur),
+    ),
+    EuroDescription(
+        key="payable",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.payable.net_eur),
+    ),
+    EuroDescription(
+        key="reserved",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.reserved.net_eur),
+    ),
+    EuroDescription(
+        key="expected_this_year",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        # The whole year's; `ytd_expected_eur` stops at what has been charged by now.
+        value_fn=_of_position(lambda position: position.total_expected_eur),
+    ),
+    EreDescription(
+        key="unsold_ere",
+        # A stock, not a sum: statistics keep its course.
+        state_class=SensorStateClass.MEASUREMENT,
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.unsold.ere),
+    ),
+    JouloSensorDescription(
+        key="history_sessions",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda state: state.progress.sessions,
+        attributes_fn=_reach,
     ),
 )
 
