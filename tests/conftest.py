@@ -102,7 +102,7 @@ def entry(hass: HomeAssistant, url: str) -> MockConfigEntry:
 async def joulo(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """Return the entry, set up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     return entry
 
 

@@ -24,18 +24,12 @@ from homeassistant.helpers.typing import StateType
 
 from .api import ChargerStatus, ChargingSession, ConnectionType, Endpoint, ErePosition, Month
 from .const import ERE, EURO, EURO_PER_ERE
-from .coordinator import AccountState, ChargerState, JouloConfigEntry, LastSession
+from .coordinator import AccountState, ChargerState, LastSession
+from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
-from .sessions import (
-    average_power,
-    duration,
-    ere_credits,
-    midnight,
-    month_figures,
-    net_value,
-    shown_hours,
-    year_total,
-)
+from .sessions.ere import ere_credits, net_value
+from .sessions.figures import average_power, duration, shown_hours
+from .sessions.months import midnight, month_figures, year_total
 
 PARALLEL_UPDATES = 0
 
@@ -114,12 +108,6 @@ def _session_start(state: ChargerState) -> datetime | None:
     return state.session.started_at if state.session else None
 
 
-def _average_power_now(state: ChargerState) -> float | None:
-    if state.session is None or not state.running:
-        return None
-    return average_power(state.session.kwh, duration(state.session.started_at, state.at))
-
-
 CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
     JouloSensorDescription(
         key="status",
@@ -147,11 +135,11 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         key="session_average_power",
         state_class=SensorStateClass.MEASUREMENT,
         entity_registry_enabled_default=False,
-        value_fn=_average_power_now,
+        value_fn=lambda state: state.average_power,
     ),
     JouloSensorDescription(
         key="active_tag_id",
-        value_fn=lambda state: state.session.id_tag if state.session and state.running else None,
+        value_fn=lambda state: state.session.id_tag if state.session and state.is_active else None,
     ),
     EnergyDescription(
         key="total_energy",
@@ -284,11 +272,11 @@ def _position_answered(state: AccountState) -> bool:
 
 def _reach(state: AccountState) -> dict[str, Value]:
     """Return since when, and whether all, and when all sessions have been read."""
-    progress = state.progress
+    coverage = state.coverage
     return {
-        "oldest": progress.oldest,
-        "complete": progress.last_full_read is not None,
-        "last_full_read": progress.last_full_read,
+        "oldest": coverage.oldest,
+        "complete": coverage.last_full_read is not None,
+        "last_full_read": coverage.last_full_read,
     }
 
 
@@ -348,18 +336,18 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         key="month_value",
         available_fn=_me_answered,
         value_fn=lambda state: net_value(
-            month.ere_credits if (month := _this_month(state)) else None, state.me
+            month.ere_credits if (month := _this_month(state)) else None, state.profile
         ),
     ),
     EuroDescription(
         key="year_value",
         available_fn=_me_answered,
-        value_fn=lambda state: net_value(_year_ere(state), state.me),
+        value_fn=lambda state: net_value(_year_ere(state), state.profile),
     ),
     EuroDescription(
         key="total_value",
         available_fn=_me_answered,
-        value_fn=lambda state: net_value(state.energy.total_ere_credits, state.me),
+        value_fn=lambda state: net_value(state.energy.total_ere_credits, state.profile),
     ),
     JouloSensorDescription(
         key="ere_price",
@@ -367,13 +355,13 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         native_unit_of_measurement=EURO_PER_ERE,
         suggested_display_precision=3,
         available_fn=_me_answered,
-        value_fn=lambda state: state.me.ere_price_mid if state.me else None,
+        value_fn=lambda state: state.profile.ere_price_mid if state.profile else None,
     ),
     JouloSensorDescription(
         key="platform_fee",
         native_unit_of_measurement=PERCENTAGE,
         available_fn=_me_answered,
-        value_fn=lambda state: state.me.effective_fee_pct if state.me else None,
+        value_fn=lambda state: state.profile.effective_fee_pct if state.profile else None,
     ),
     EuroDescription(
         key="paid_out",
@@ -411,7 +399,7 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
     JouloSensorDescription(
         key="history_sessions",
         entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda state: state.progress.sessions,
+        value_fn=lambda state: state.coverage.sessions,
         attributes_fn=_reach,
     ),
 )
@@ -433,6 +421,15 @@ class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
     """A figure of a charger or of the account."""
 
     entity_description: JouloSensorDescription[StateT]
+
+    @override
+    def _shown(self, state: StateT) -> object:
+        description = self.entity_description
+        return (
+            description.value_fn(state),
+            description.last_reset_fn(state),
+            description.attributes_fn(state),
+        )
 
     @property
     @override

@@ -35,7 +35,7 @@ from .models import (
     UnsoldEre,
 )
 from .pagination import SessionPaginator
-from .rate_limiter import Endpoint, RateLimiter
+from .rate_limiter import Endpoint, RateLimiter, Response
 
 __all__ = [
     "API_URL",
@@ -67,6 +67,7 @@ __all__ = [
     "OcppAccess",
     "RateLimiter",
     "RegisteredCharger",
+    "Response",
     "SessionPage",
     "SessionPaginator",
     "SessionStatus",

@@ -54,7 +54,7 @@ from .parsing import (
     parse_number,
     parse_text,
 )
-from .rate_limiter import Endpoint, RateLimiter
+from .rate_limiter import Endpoint, RateLimiter, Response
 
 API_URL: Final = "https://api.joulo.nl/functions/v1/api"
 LARGEST_PAGE: Final = 100
@@ -93,7 +93,7 @@ class JouloClient:
         self._url = _checked_url(url)
         self._reported: set[str] = set()
 
-    async def chargers(self) -> tuple[Charger, ...]:
+    async def chargers(self) -> Response[tuple[Charger, ...]]:
         """Return all chargers of the account (Joulo developer docs, Chargers)."""
 
         async def send() -> tuple[Charger, ...]:
@@ -115,7 +115,7 @@ class JouloClient:
         until: Cursor | None = None,
         offset: int = 0,
         charger_id: str | None = None,
-    ) -> SessionPage:
+    ) -> Response[SessionPage]:
         """Return a page of at most 100 charging sessions, newest first (Joulo developer docs, Sessions).
 
         Both ends include the sessions that start just then.
@@ -157,7 +157,7 @@ class JouloClient:
 
         return await self.rate_limiter.fetch(endpoint, query, send)
 
-    async def energy(self) -> Energy:
+    async def energy(self) -> Response[Energy]:
         """Return the account's sums, in all and by month (Joulo developer docs, Energy statistics)."""
 
         async def send() -> Energy:
@@ -168,7 +168,7 @@ class JouloClient:
 
         return await self.rate_limiter.fetch(Endpoint.ENERGY, None, send)
 
-    async def me(self) -> AccountProfile:
+    async def account_profile(self) -> Response[AccountProfile]:
         """Return whose token it is and what an ERE credit is worth (Joulo developer docs, Sessions)."""
 
         async def send() -> AccountProfile:
@@ -176,7 +176,7 @@ class JouloClient:
 
         return await self.rate_limiter.fetch(Endpoint.ME, None, send)
 
-    async def ere_position(self) -> ErePosition:
+    async def ere_position(self) -> Response[ErePosition]:
         """Return what the ERE credits have paid out and will (undocumented; as seen in other clients)."""
 
         async def send() -> ErePosition:

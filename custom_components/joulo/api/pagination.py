@@ -32,9 +32,10 @@ class SessionPaginator:
 
     async def read_page(self) -> tuple[ChargingSession, ...]:
         """Return the next page's sessions that no page brought before; then `complete` may be true."""
-        page = await self._client.session_page(
+        response = await self._client.session_page(
             since=self._since, until=self.until, offset=self._offset
         )
+        page = response.data
         fresh = tuple(session for session in page.sessions if session.id not in self._brought)
         self._brought.update(session.id for session in fresh)
         has_news = not page.ids <= self.seen

@@ -6,6 +6,7 @@ Asked too early, it sends nothing and repeats the last outcome, answer or error.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from enum import Enum
 from math import inf
 import time
@@ -65,6 +66,14 @@ class _Pace:
     def block_for(self, seconds: float) -> None:
         # From the end of the request: however slow the network, two never arrive closer together.
         self.next_allowed_at = max(self.next_allowed_at, time.monotonic() + seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Response[DataT]:
+    """Data that Joulo sent, and when it was asked for them."""
+
+    data: DataT
+    sent_at: datetime
 
 
 @dataclass(slots=True)
@@ -129,7 +138,7 @@ class RateLimiter:
 
     async def fetch[AnswerT](
         self, endpoint: Endpoint, query: object, send: Callable[[], Awaitable[AnswerT]]
-    ) -> AnswerT:
+    ) -> Response[AnswerT]:
         """Return what `send` brings, or, too early, what the last equal query through the endpoint brought.
 
         Raises JouloTooEarlyError when it is too early and the last query was another one.
@@ -139,12 +148,13 @@ class RateLimiter:
             if self.token_rejected:
                 raise JouloAuthError
             if pace.retry_in:
-                answer: AnswerT = outcome.repeat(query, pace.retry_in)
+                answer: Response[AnswerT] = outcome.repeat(query, pace.retry_in)
                 return answer
             wait = endpoint.interval
             pace.sent_at = time.monotonic()
+            sent_at = datetime.now(UTC)
             try:
-                answer = await send()
+                answer = Response(await send(), sent_at)
             except JouloError as error:
                 wait = self._learn(error, endpoint)
                 outcome.query, outcome.answer, outcome.error = query, None, error
