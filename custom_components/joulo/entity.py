@@ -3,19 +3,25 @@
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, override
 
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, Event, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.helpers.device_registry import DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
 from .coordinator import JouloCoordinator
 from .data import JouloConfigEntry
 from .devices import unique_id
+
+_RETRY = 60.0
+"""Seconds between two looks at whether another account has let go of a charger."""
+_UNAVAILABLE = object()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,9 +96,6 @@ class JouloEntity[StateT](CoordinatorEntity[JouloCoordinator[StateT]]):
         return before is None or before[2] != shown
 
 
-_UNAVAILABLE = object()
-
-
 @callback
 def async_add_joulo_entities[StateT, DescriptionT: JouloEntityDescription[Any]](
     coordinator: JouloCoordinator[StateT],
@@ -123,22 +126,18 @@ class _EntityAdder[StateT, DescriptionT: JouloEntityDescription[Any]]:
         self._registered = _unique_ids(self._hass, self._entry)
         self._added: set[tuple[str, str]] = set()
         self._examined: dict[str, StateT | None] = {}
-        self._waiting: set[str] = set()
-        """Keys of devices some of whose entities another account holds."""
+        self._cancel_retry: CALLBACK_TYPE | None = None
 
     @callback
     def async_start(self) -> None:
         """Add entities from now on, until the entry is unloaded."""
         self._async_add_new()
-        bus = self._hass.bus
         for unsubscribe in (
             self._coordinator.async_add_listener(self._async_add_new),
-            bus.async_listen(
+            self._hass.bus.async_listen(
                 dr.EVENT_DEVICE_REGISTRY_UPDATED, self._async_forget_removed, self._is_removal
             ),
-            bus.async_listen(
-                er.EVENT_ENTITY_REGISTRY_UPDATED, self._async_add_waiting, self._is_awaited
-            ),
+            self._async_cancel_retry,
         ):
             self._entry.async_on_unload(unsubscribe)
 
@@ -168,15 +167,31 @@ class _EntityAdder[StateT, DescriptionT: JouloEntityDescription[Any]]:
     @callback
     def _async_add(self, missing: Iterable[tuple[str, DescriptionT]]) -> None:
         taken = _taken_elsewhere(self._hass, self._entry)
-        self._waiting = set()
         new: list[Entity] = []
         for device_key, description in missing:
             if unique_id(device_key, description.key) in taken:
-                self._waiting.add(device_key)
+                self._async_retry_later(device_key)
             else:
                 self._added.add((device_key, description.key))
                 new.append(self._entity_class(self._coordinator, device_key, description))
         self._async_add_entities(new)
+
+    @callback
+    def _async_retry_later(self, device_key: str) -> None:
+        """Examine a device again in a minute: another account holds entities of it, until it lets go."""
+        self._examined.pop(device_key, None)
+        if self._cancel_retry is None:
+            self._cancel_retry = async_call_later(self._hass, _RETRY, self._async_retry)
+
+    @callback
+    def _async_retry(self, _now: datetime) -> None:
+        self._cancel_retry = None
+        self._async_add_new()
+
+    @callback
+    def _async_cancel_retry(self) -> None:
+        if self._cancel_retry is not None:
+            self._cancel_retry()
 
     @callback
     def _is_removal(self, data: dr.EventDeviceRegistryUpdatedData) -> bool:
@@ -191,17 +206,6 @@ class _EntityAdder[StateT, DescriptionT: JouloEntityDescription[Any]]:
             if not devices.async_get_device_by_identifier(identifier, self._entry.entry_id):
                 self._added.discard((device_key, key))
                 self._examined.pop(device_key, None)
-
-    @callback
-    def _is_awaited(self, _data: er.EventEntityRegistryUpdatedData) -> bool:
-        return bool(self._waiting)
-
-    @callback
-    def _async_add_waiting(self, _event: Event[er.EventEntityRegistryUpdatedData]) -> None:
-        """Try again what another account held: it may have let go."""
-        for device_key in self._waiting:
-            self._examined.pop(device_key, None)
-        self._async_add_new()
 
 
 def _unique_ids(hass: HomeAssistant, entry: JouloConfigEntry) -> set[str]:
