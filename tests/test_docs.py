@@ -19,11 +19,15 @@ from tests.test_translations import DESCRIPTIONS, ENGLISH
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 READMES = [ROOT / "README.md", ROOT / "README.nl.md"]
-DOCUMENTS = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [
+    *READMES,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
 
 REPOSITORY = "https://github.com/ha-joulo/ha-joulo"
 FILES = (f"{REPOSITORY}/blob/main/", "https://raw.githubusercontent.com/ha-joulo/ha-joulo/main/")
-KEPT_BY_GITHUB = {"/issues", "/releases/latest", "/commits/main"}
+KEPT_BY_GITHUB = {"/issues", "/releases/latest", "/commits/main", "/security/advisories/new"}
 """Pages of the repository that are not in it."""
 
 ADDRESS = re.compile(
