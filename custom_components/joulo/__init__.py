@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util.async_ import create_eager_task
 
 from .const import DOMAIN
 from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
@@ -60,10 +61,11 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         publisher=SessionEventPublisher(hass, entry, history),
     )
     fetcher.async_start()
-    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    # Begun before the platforms: after a reload the answers are remembered, and there at once.
     entry.async_create_background_task(
         hass, _async_read_and_publish(hass, entry), "Read an account of Joulo"
     )
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
 
 
@@ -71,7 +73,8 @@ async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) 
     """Read the sessions and the account; after that publish events and statistics, with their values."""
     data = entry.runtime_data
     await asyncio.gather(
-        data.sessions.async_refresh_or_soon(), data.account.async_refresh_or_soon()
+        create_eager_task(data.sessions.async_refresh_or_soon()),
+        create_eager_task(data.account.async_refresh_or_soon()),
     )
     data.publisher.async_start()
     if "recorder" in hass.config.components:
