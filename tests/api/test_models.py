@@ -75,7 +75,6 @@ def test_chargers_in_the_wild() -> None:
     assert garage == Charger(
         id=GARAGE_ID,
         nickname="Garage",
-        slug="garage",
         connection_type=ConnectionType.CLOUD_API,
         status=ChargerStatus.ACTIVE,
         mid_certified=True,

@@ -150,7 +150,6 @@ class Charger(Model):
 
     id: str
     nickname: str | None = None
-    slug: str | None = None
     connection_type: ConnectionType | UnknownValue | None = field(
         default=None, metadata=field_options(deserialize=parse_enum(ConnectionType))
     )
