@@ -83,7 +83,7 @@ async def test_a_page_of_sessions_says_where_the_next_one_begins() -> None:
     assert page.ids == {session.id for session in page.sessions}
 
 
-async def test_sessions_are_asked_for_by_range_offset_and_charger(
+async def test_sessions_are_requested_by_range_and_offset(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     await client.session_page()
@@ -91,14 +91,12 @@ async def test_sessions_are_asked_for_by_range_offset_and_charger(
         since=datetime(2026, 4, 1, tzinfo=timezone(timedelta(hours=2))),
         until=Cursor(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z"),
         offset=7,
-        charger_id=GARAGE_ID,
     )
     assert [request.query for request in cloud.requests] == [
         {"limit": "100"},
         {
             "limit": "100",
             "offset": "7",
-            "charger_id": GARAGE_ID,
             "from": "2026-03-31T22:00:00Z",
             "to": "2026-06-01T00:00:00Z",
         },

@@ -114,7 +114,6 @@ class JouloClient:
         since: datetime | None = None,
         until: Cursor | None = None,
         offset: int = 0,
-        charger_id: str | None = None,
     ) -> SessionPage:
         """Return a page of at most 100 charging sessions, newest first (Joulo developer docs, Sessions).
 
@@ -123,8 +122,6 @@ class JouloClient:
         query = {"limit": str(LARGEST_PAGE)}
         if offset:
             query["offset"] = str(offset)
-        if charger_id is not None:
-            query["charger_id"] = charger_id
         if since is not None:
             query["from"] = since.astimezone(UTC).isoformat().replace("+00:00", "Z")
         if until is not None:
