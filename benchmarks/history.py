@@ -38,7 +38,7 @@ from pytest_homeassistant_custom_component.common import (
 )
 
 from custom_components.joulo.api import AccountProfile, Charger, ChargingSession
-from custom_components.joulo.api.client import LARGEST_PAGE
+from custom_components.joulo.api.documents import MAX_PAGE_SIZE
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.statistics import StatisticsWriter
@@ -167,7 +167,7 @@ def measure_page(history: SessionHistory, costs: Costs) -> None:
             history.last_completed(charger.id)
 
     history.async_listen(show)
-    newest = list(history.sessions.values())[:LARGEST_PAGE]
+    newest = list(history.sessions.values())[:MAX_PAGE_SIZE]
     times = []
     for correction in range(1, 21):
         page = [replace(session, kwh=correction) for session in newest]

@@ -198,7 +198,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         current = credentials_of(entry) if entry else None
         client = async_get_trial_client(self.hass, entered, current)
         try:
-            chargers = await client.chargers()
+            chargers = (await client.chargers()).data
         except JouloRateLimitError:
             # The chargers were polled just now with the old token: then `/me` vouches for the new one.
             account_id = await self._async_account_id(client)
@@ -210,7 +210,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def _async_account_id(self, client: JouloClient) -> str | None:
         try:
-            return (await client.me()).id
+            return (await client.account_profile()).data.id
         except JouloAuthError:
             raise
         except JouloError:

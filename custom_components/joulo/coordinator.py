@@ -31,6 +31,7 @@ from .api import (
     JouloRateLimitError,
     JouloScopeError,
     JouloTooEarlyError,
+    Response,
 )
 from .audit import Audit
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
@@ -187,18 +188,20 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         super().__init__(hass, entry, client, timedelta(seconds=seconds + _MARGIN))
         self.history = history
         self._devices = ChargerDevices(hass, entry)
-        self._answer: tuple[Charger, ...] | None = None
+        self._response: Response[tuple[Charger, ...]] | None = None
+        self._answer: tuple[Charger, ...] = ()
         self._answered_at = dt_util.utcnow()
         entry.async_on_unload(history.async_listen(self._async_follow_history))
 
     @override
     async def _async_read(self) -> dict[str, ChargerState]:
-        answer = await self.client.chargers()
-        # Asked too early, the rate limiter repeats the very same answer: that is no news.
-        if answer is not self._answer:
-            self._answer = answer
+        response = await self.client.chargers()
+        # Asked too early, the rate limiter repeats the very same response: that is no news.
+        if response is not self._response:
+            self._response = response
+            self._answer = response.data
             self._answered_at = dt_util.utcnow()
-            self._async_take_over(answer, self._answered_at)
+            self._async_take_over(response.data, self._answered_at)
         return self._states()
 
     @callback
@@ -214,7 +217,7 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         self.async_update_listeners()
 
     def _states(self) -> dict[str, ChargerState]:
-        return {charger.id: self._state(charger) for charger in self._answer or ()}
+        return {charger.id: self._state(charger) for charger in self._answer}
 
     def _state(self, charger: Charger) -> ChargerState:
         session = self.history.newest(charger.id)
@@ -316,8 +319,8 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
 
     @override
     async def _async_read(self) -> dict[str, AccountState]:
-        energy = await self.client.energy()
-        me = await self._async_read_optional(Endpoint.ME, self.client.me)
+        energy = (await self.client.energy()).data
+        me = await self._async_read_optional(Endpoint.ME, self.client.account_profile)
         position = await self._async_read_optional(Endpoint.ERE_POSITION, self.client.ere_position)
         now = dt_util.utcnow()
         self._history.appraise(self._listed(), me)
@@ -327,11 +330,11 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         return {self.config_entry.entry_id: state}
 
     async def _async_read_optional[AnswerT](
-        self, endpoint: Endpoint, ask: Callable[[], Awaitable[AnswerT]]
+        self, endpoint: Endpoint, ask: Callable[[], Awaitable[Response[AnswerT]]]
     ) -> AnswerT | None:
         """Return what an endpoint answers that an account may lack; one that fails is silent."""
         try:
-            answer = await ask()
+            answer: AnswerT | None = (await ask()).data
         except JouloAuthError:
             raise
         except JouloNotFoundError, JouloScopeError:

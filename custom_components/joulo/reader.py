@@ -67,7 +67,7 @@ class SessionReader:
     async def async_read(self) -> None:
         """Read the newest sessions; raises JouloError. What does not fit on a page follows by itself."""
         walk = self._new_walk(dt_util.utcnow())
-        self._history.merge(await walk.pages.read_page())
+        self._history.merge(await walk.pages.fetch_page())
         # A walk that is under way covers what lies behind this page.
         if self._walk is not None:
             return
@@ -151,7 +151,7 @@ class SessionReader:
 
     async def _async_read_on(self, walk: _Walk) -> None:
         try:
-            sessions = await walk.pages.read_page()
+            sessions = await walk.pages.fetch_page()
         except JouloRateLimitError as error:
             self._go_on(walk, error.retry_after)
         except JouloError as error:

@@ -1,4 +1,4 @@
-"""A client of the Joulo API that knows nothing of Home Assistant and could be published as it is."""
+"""Client of the Joulo API. It does not import Home Assistant, and can be published as it is."""
 
 from .client import API_URL, JouloClient
 from .errors import (
@@ -35,7 +35,7 @@ from .models import (
     UnsoldEre,
 )
 from .pagination import SessionPaginator
-from .rate_limiter import Endpoint, RateLimiter
+from .rate_limiter import Endpoint, RateLimiter, Response
 
 __all__ = [
     "API_URL",
@@ -67,6 +67,7 @@ __all__ = [
     "OcppAccess",
     "RateLimiter",
     "RegisteredCharger",
+    "Response",
     "SessionPage",
     "SessionPaginator",
     "SessionStatus",
