@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from datetime import UTC, datetime, timedelta
 import logging
 from math import inf
+import os
 from typing import Any
 from unittest.mock import PropertyMock, patch
 
@@ -46,6 +47,16 @@ def recorder() -> None:
 @pytest.fixture(autouse=True)
 def _custom_integrations(recorder: None, enable_custom_integrations: None) -> None:
     """Let Home Assistant load the integration; a recorder has to be there before."""
+
+
+@pytest.fixture(autouse=True)
+async def enable_event_loop_debug() -> None:
+    """Switch asyncio's debug mode on only if `EVENT_LOOP_DEBUG=1` asks for it.
+
+    The fixture replaces the plugin's own of this name, which switches debug mode on in every test and makes most tests
+    much slower. The workflow `event-loop-debug.yaml` sets the variable once a week.
+    """
+    asyncio.get_running_loop().set_debug(os.environ.get("EVENT_LOOP_DEBUG") == "1")
 
 
 @pytest.fixture(autouse=True)
@@ -102,7 +113,7 @@ def entry(hass: HomeAssistant, url: str) -> MockConfigEntry:
 async def joulo(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     """Return the entry, set up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     return entry
 
 

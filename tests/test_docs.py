@@ -9,22 +9,25 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.joulo.account_sensor import ACCOUNT_SENSORS
 from custom_components.joulo.binary_sensor import CHARGER_BINARY_SENSORS
 from custom_components.joulo.button import CHARGER_BUTTONS
 from custom_components.joulo.calendar import CHARGER_CALENDARS
 from custom_components.joulo.event import CHARGER_EVENTS
-from custom_components.joulo.sensor import CHARGER_SENSORS, LAST_SESSION_SENSORS
+from custom_components.joulo.sensor import ACCOUNT_SENSORS, CHARGER_SENSORS, LAST_SESSION_SENSORS
 from tests.test_translations import DESCRIPTIONS, ENGLISH
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
 READMES = [ROOT / "README.md", ROOT / "README.nl.md"]
-DOCUMENTS = [*READMES, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+DOCUMENTS = [
+    *READMES,
+    *(ROOT / name for name in ("CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted(DOCS.rglob("*.md")),
+]
 
 REPOSITORY = "https://github.com/ha-joulo/ha-joulo"
 FILES = (f"{REPOSITORY}/blob/main/", "https://raw.githubusercontent.com/ha-joulo/ha-joulo/main/")
-KEPT_BY_GITHUB = {"/issues", "/releases/latest", "/commits/main"}
+KEPT_BY_GITHUB = {"/issues", "/releases/latest", "/commits/main", "/security/advisories/new"}
 """Pages of the repository that are not in it."""
 
 ADDRESS = re.compile(

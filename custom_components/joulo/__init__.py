@@ -9,22 +9,19 @@ from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
 
-from .announcer import SessionAnnouncer
 from .const import DOMAIN
-from .coordinator import (
-    AccountCoordinator,
-    ChargersCoordinator,
-    JouloConfigEntry,
-    JouloData,
-    SessionsCoordinator,
-)
+from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
 from .dashboard import async_register_dashboard
+from .data import JouloConfigEntry, JouloData
 from .helpers import async_get_client, credentials_of
 from .history import SessionHistory
 from .repairs import async_clear_issues
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
-from .statistics import StatisticsWriter
+from .statistics.importer import StatisticsImporter
+from .sync.fetcher import SessionFetcher
+from .sync.publisher import SessionEventPublisher
+from .sync.reconciler import TotalsReconciler
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -45,7 +42,7 @@ async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
-    """Set up an account; only the chargers decide whether that succeeds."""
+    """Set up an account. Only the chargers are waited for; all else is read in the background."""
     # First of all: these sensors may be why Joulo refuses to answer.
     RestSensorsWatch(hass, entry).async_start()
     client = async_get_client(hass, credentials_of(entry))
@@ -53,24 +50,40 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     await history.async_load()
     chargers = ChargersCoordinator(hass, entry, client, history)
     await chargers.async_config_entry_first_refresh()
-    sessions = SessionsCoordinator(chargers)
-    account = AccountCoordinator(chargers, sessions)
-    await asyncio.gather(sessions.async_refresh_or_soon(), account.async_refresh_or_soon())
-    announcer = SessionAnnouncer(hass, entry, history)
-    entry.runtime_data = JouloData(chargers, sessions, account, announcer)
+    fetcher = SessionFetcher(hass, entry, client, history)
+    reconciler = TotalsReconciler(hass, entry, history, fetcher)
+    entry.runtime_data = JouloData(
+        history=history,
+        chargers=chargers,
+        sessions=SessionsCoordinator(chargers, history, fetcher.async_read),
+        account=AccountCoordinator(chargers, history, reconciler.async_compare),
+        publisher=SessionEventPublisher(hass, entry, history),
+    )
+    fetcher.async_start()
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
-    entry.async_on_unload(announcer.async_start(chargers))
-    if "recorder" in hass.config.components:
-        StatisticsWriter(hass, entry, history).async_start()
+    entry.async_create_background_task(
+        hass, _async_read_and_publish(hass, entry), "Read an account of Joulo"
+    )
     return True
 
 
+async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Read the sessions and the account; after that publish events and statistics, with their values."""
+    data = entry.runtime_data
+    await asyncio.gather(
+        data.sessions.async_refresh_or_soon(), data.account.async_refresh_or_soon()
+    )
+    data.publisher.async_start()
+    if "recorder" in hass.config.components:
+        StatisticsImporter(hass, entry, data.history).async_start()
+
+
 async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
-    """Unload an account; what it knows of its sessions is written."""
-    await entry.runtime_data.announcer.async_stop()
+    """Unload an account; its history is stored."""
+    await entry.runtime_data.publisher.async_stop()
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
-        await entry.runtime_data.chargers.history.async_close()
+        await entry.runtime_data.history.async_close()
     return unloaded
 
 

@@ -14,7 +14,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api import ChargerStatus
-from .coordinator import ChargerState, JouloConfigEntry
+from .coordinator import ChargerState
+from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 
 PARALLEL_UPDATES = 0
@@ -71,6 +72,10 @@ class JouloBinarySensor(JouloEntity[ChargerState], BinarySensorEntity):
     """Something that is so, or not, about a charger."""
 
     entity_description: JouloBinarySensorDescription
+
+    @override
+    def _shown(self, state: ChargerState) -> object:
+        return self.entity_description.is_on_fn(state)
 
     @property
     @override

@@ -12,7 +12,8 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api import ConnectionType
 from .const import DOMAIN
-from .coordinator import ChargerState, JouloConfigEntry
+from .coordinator import ChargerState
+from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .helpers import async_send_command
 
@@ -64,6 +65,10 @@ class JouloRestartButton(JouloEntity[ChargerState], ButtonEntity):
     """A button that restarts a charger."""
 
     entity_description: JouloRestartDescription
+
+    @override
+    def _shown(self, state: ChargerState) -> object:
+        return None
 
     @override
     async def async_press(self) -> None:

@@ -9,17 +9,19 @@ from homeassistant.components.calendar import (
     CalendarEntityDescription,
     CalendarEvent,
 )
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession
-from .coordinator import ChargerState, JouloConfigEntry
+from .coordinator import ChargerState
+from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
-from .history import SessionHistory
-from .hours import HOUR, hour_of
 from .localizer import Localizer, async_localizer
-from .sessions import LONGEST_OPEN, figures
+from .sessions import queries
+from .sessions.figures import as_attributes
+from .sessions.hourly import HOUR, hour_of
+from .sessions.model import MAX_OPEN, HistoryState
 
 PARALLEL_UPDATES = 0
 
@@ -47,52 +49,81 @@ async def async_setup_entry(
 
 
 class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
-    """The charging sessions of a charger, from what is known already: no request is sent."""
+    """The charging sessions of a charger, from the history: no request is sent."""
 
     entity_description: JouloCalendarDescription
+
+    @override
+    def _shown(self, state: ChargerState) -> object:
+        return state.session if state.is_active else None
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        super()._handle_coordinator_update()
+        # Sessions of the past may have been corrected: open calendars ask again.
+        self.async_update_event_listeners()
 
     @property
     @override
     def event(self) -> CalendarEvent | None:
-        """The session that runs; nothing is ever planned, so that otherwise none is to come."""
+        """The active session; none is ever planned."""
         # Home Assistant asks also when the charger has just gone.
         state = self.coordinator.data.get(self._device_key)
-        if state is None or state.session is None or not state.running:
+        if state is None or state.session is None or not state.is_active:
             return None
-        return self._event(state.session, dt_util.utcnow())
+        return self._writer().event(state.session)
 
     @override
     async def async_get_events(
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
-        """Return the sessions that lie in a span of time, in whole or in part."""
-        now = dt_util.utcnow()
+        """Return the sessions that lie in a span of time, in whole or in part. Made in a thread."""
+        return await hass.async_add_executor_job(self._writer().events, start_date, end_date)
+
+    def _writer(self) -> _EventWriter:
+        return _EventWriter(
+            self.coordinator.config_entry.runtime_data.history.state,
+            self._device_key,
+            async_localizer(self.hass),
+            dt_util.utcnow(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _EventWriter:
+    """Writes sessions of a charger as calendar events, by the history at a moment."""
+
+    history: HistoryState
+    charger_id: str
+    localizer: Localizer
+    now: datetime
+
+    def events(self, start: datetime, end: datetime) -> list[CalendarEvent]:
+        """Return the sessions that lie between two moments, in whole or in part."""
         return [
-            self._event(session, now)
-            for session in self._history.of_charger(self._device_key)
-            if session.started_at < end_date and self._end(session, now) > start_date
+            self.event(session)
+            for session in queries.timeline(self.history, self.charger_id)
+            if session.started_at < end and self._end(session) > start
         ]
 
-    @property
-    def _history(self) -> SessionHistory:
-        return self.coordinator.config_entry.runtime_data.chargers.history
-
-    def _event(self, session: ChargingSession, now: datetime) -> CalendarEvent:
-        localizer = async_localizer(self.hass)
+    def event(self, session: ChargingSession) -> CalendarEvent:
+        """Return a session as an event."""
+        value = queries.value_of(self.history, session)
         return CalendarEvent(
             start=session.started_at,
-            end=self._end(session, now),
-            summary=_summary(session, localizer),
-            description=_description(session, self._history.values.get(session.id), localizer),
+            end=self._end(session),
+            summary=_summary(session, self.localizer),
+            description=_description(session, value, self.localizer),
             uid=session.id,
         )
 
-    def _end(self, session: ChargingSession, now: datetime) -> datetime:
-        """Return until when a session is shown: one that runs until the next full hour."""
-        end = session.ended_at or hour_of(now) + HOUR
-        is_running = self._history.running.get(self._device_key) == session.id
-        if session.ended_at is None and not is_running:
-            end = min(end, session.started_at + LONGEST_OPEN)
+    def _end(self, session: ChargingSession) -> datetime:
+        """Return the moment until which a session is shown: the next full hour, if it is active."""
+        end = session.ended_at or hour_of(self.now) + HOUR
+        charger = self.history.chargers[self.charger_id]
+        if session.ended_at is None and charger.active != session.id:
+            end = min(end, session.started_at + MAX_OPEN)
         return end if end > session.started_at else session.started_at + _SHORTEST
 
 
@@ -105,10 +136,10 @@ def _summary(session: ChargingSession, localizer: Localizer) -> str:
 def _description(session: ChargingSession, value: float | None, localizer: Localizer) -> str:
     """Return what is known beside the energy; no RFID tag, which opens chargers."""
     lines = [] if session.ended_at else [localizer.text("session_runs")]
-    told = figures(session, value)
+    attributes = as_attributes(session, value)
     lines.extend(
-        localizer.text(f"session_{figure}", figure=localizer.number(told[figure], 2))
-        for figure in ("ere_credits", "value_eur", "average_power_kw")
-        if told[figure] is not None
+        localizer.text(f"session_{key}", figure=localizer.number(attributes[key], 2))
+        for key in ("ere_credits", "value_eur", "average_power_kw")
+        if attributes[key] is not None
     )
     return "\n".join(lines)

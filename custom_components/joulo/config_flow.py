@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 import logging
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
-    ConfigEntry,
     ConfigFlow,
     ConfigFlowResult,
     OptionsFlowWithReload,
@@ -34,6 +33,9 @@ from .const import (
     LONGEST_CHARGERS_INTERVAL,
 )
 from .devices import charger_ids
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 from .helpers import (
     Credentials,
     async_adopt_rate_limiter,
@@ -115,7 +117,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     @staticmethod
     @callback
     @override
-    def async_get_options_flow(config_entry: ConfigEntry) -> JouloOptionsFlow:
+    def async_get_options_flow(config_entry: JouloConfigEntry) -> JouloOptionsFlow:
         return JouloOptionsFlow()
 
     @override
@@ -146,7 +148,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         step_id: str,
         form: probatio.Schema,
         user_input: dict[str, Any] | None,
-        entry: ConfigEntry | None,
+        entry: JouloConfigEntry | None,
     ) -> ConfigFlowResult:
         """Show a form until a token works, then create an entry or renew the given one."""
         errors: dict[str, str] = {}
@@ -183,7 +185,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         self._abort_if_configured(identity)
         return self.async_create_entry(title="Joulo", data=identity.entry_data)
 
-    def _async_renew(self, entry: ConfigEntry, identity: _Identity) -> ConfigFlowResult:
+    def _async_renew(self, entry: JouloConfigEntry, identity: _Identity) -> ConfigFlowResult:
         self._abort_if_configured(identity, besides=entry)
         is_known = entry.unique_id is not None or self._registered_charger_ids(entry)
         if is_known and not self._is_same_account(entry, identity):
@@ -193,7 +195,9 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
             entry, unique_id=identity.account_id or entry.unique_id, data=identity.entry_data
         )
 
-    async def _async_identify(self, entered: Credentials, entry: ConfigEntry | None) -> _Identity:
+    async def _async_identify(
+        self, entered: Credentials, entry: JouloConfigEntry | None
+    ) -> _Identity:
         """Learn whose token it is; raises JouloError."""
         current = credentials_of(entry) if entry else None
         client = async_get_trial_client(self.hass, entered, current)
@@ -216,18 +220,20 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         except JouloError:
             return None
 
-    def _abort_if_configured(self, identity: _Identity, besides: ConfigEntry | None = None) -> None:
+    def _abort_if_configured(
+        self, identity: _Identity, besides: JouloConfigEntry | None = None
+    ) -> None:
         for entry in self._async_current_entries(include_ignore=False):
             if entry is not besides and self._is_same_account(entry, identity):
                 raise AbortFlow("already_configured")
 
-    def _is_same_account(self, entry: ConfigEntry, identity: _Identity) -> bool:
+    def _is_same_account(self, entry: JouloConfigEntry, identity: _Identity) -> bool:
         if identity.account_id is not None and entry.unique_id is not None:
             return identity.account_id == entry.unique_id
         is_same_token = identity.credentials.token == entry.data[CONF_TOKEN]
         return is_same_token or bool(identity.charger_ids & self._registered_charger_ids(entry))
 
-    def _registered_charger_ids(self, entry: ConfigEntry) -> set[str]:
+    def _registered_charger_ids(self, entry: JouloConfigEntry) -> set[str]:
         return charger_ids(dr.async_get(self.hass), entry)
 
 

@@ -1,4 +1,4 @@
-"""Names and limits that more than one room uses."""
+"""Names and limits that several modules use."""
 
 from typing import Final
 
@@ -16,3 +16,6 @@ ERE: Final = "ERE"
 """An ERE credit: an emission reduction unit, 1 kg CO2."""
 EURO: Final = "EUR"
 EURO_PER_ERE: Final = "EUR/ERE"
+
+EVENT_KEY: Final = "charging_session"
+"""Key of a charger's event entity; the publisher looks up whether that is disabled."""

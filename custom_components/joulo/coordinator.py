@@ -1,22 +1,23 @@
-"""Three coordinators ask Joulo, each at its own pace; the rate limiter in the client keeps them all within limits."""
+"""Coordinators: when each endpoint is read, and what an error means to Home Assistant.
+
+The rate limiter of the client keeps all of them within Joulo's limits.
+"""
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 import logging
 from math import inf
 import time
-from typing import Any, override
+from typing import TYPE_CHECKING, Any, override
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
 
-from .announcer import SessionAnnouncer
 from .api import (
     AccountProfile,
     Charger,
@@ -33,14 +34,18 @@ from .api import (
     JouloTooEarlyError,
     Response,
 )
-from .audit import Audit
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
 from .devices import ChargerDevices
 from .helpers import translated_error
-from .history import Progress, SessionHistory, Totals
-from .reader import SessionReader
+from .history import SessionHistory
 from .repairs import async_clear_missing_scope, async_raise_missing_scope
-from .sessions import local_day, midnight
+from .sessions import queries, transitions
+from .sessions.model import Change
+from .sessions.months import local_day, midnight
+from .sessions.queries import Coverage, Totals
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,23 +57,16 @@ _MARGIN = 1.0
 _WHILE_CHARGING = timedelta(seconds=Endpoint.SESSIONS.interval + _MARGIN)
 
 
-@dataclass(frozen=True, slots=True)
-class JouloData:
-    """What a config entry runs on."""
-
-    chargers: ChargersCoordinator
-    sessions: SessionsCoordinator
-    account: AccountCoordinator
-    announcer: SessionAnnouncer
-
-
-type JouloConfigEntry = ConfigEntry[JouloData]
+_SHOWN_OF_CHARGER = (
+    Change.ACTIVE | Change.PROGRESS | Change.OBSERVED | Change.SESSIONS | Change.SYNC
+)
 
 
 class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
-    """Reads through one endpoint of the rate limiter and puts errors into words.
+    """Reads one endpoint and translates errors.
 
-    Its data are states by owner: a charger's id, or for the account the config entry's.
+    Its data are states by device key: a charger's id, or for the account the config entry's id. States
+    compare equal where they show the same; listeners hear of changes only.
     """
 
     config_entry: JouloConfigEntry
@@ -79,54 +77,79 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
     ) -> None:
         """Prepare to read every `interval`."""
         super().__init__(
-            hass, _LOGGER, config_entry=entry, name=self.endpoint.path, update_interval=interval
+            hass,
+            _LOGGER,
+            config_entry=entry,
+            name=self.endpoint.path,
+            update_interval=interval,
+            always_update=False,
         )
         self.client = client
         self.data = {}
         self._has_data = False
-        self._wished_at = -inf
-        self._cancel_wish: CALLBACK_TYPE | None = None
-        entry.async_on_unload(self._forget_wish)
+        self._notified: tuple[bool, dict[str, StateT]] = (True, {})
+        self._refresh_requested_at = -inf
+        self._cancel_pending_refresh: CALLBACK_TYPE | None = None
+        entry.async_on_unload(self._drop_pending_refresh)
+
+    @property
+    @abstractmethod
+    def device_keys(self) -> Iterable[str]:
+        """Keys of the devices that have entities, also before their first state."""
 
     @abstractmethod
     async def _async_read(self) -> dict[str, StateT]:
         """Ask Joulo."""
 
+    @callback
+    @override
+    def async_update_listeners(self) -> None:
+        """Notify listeners, unless they know it all: the history may have brought the change already."""
+        shown = (self.last_update_success, self.data)
+        if shown != self._notified:
+            self._notified = shown
+            super().async_update_listeners()
+
     async def async_refresh_or_soon(self) -> None:
-        """Refresh now; where nothing could be sent, once more as soon as the rate limiter lets it through."""
-        self._wished_at = time.monotonic()
+        """Refresh now; where nothing could be sent, once more as soon as a request is allowed."""
+        self._refresh_requested_at = time.monotonic()
         await self.async_refresh()
-        self._plan_wish()
+        self._schedule_pending_refresh()
 
     @callback
     def async_refresh_soon(self) -> None:
-        """Refresh by a request that is sent from now on, as soon as the rate limiter lets one through."""
-        self._wished_at = time.monotonic()
-        self._plan_wish()
+        """Refresh by a request that is sent from now on, as soon as one is allowed."""
+        self._refresh_requested_at = time.monotonic()
+        self._schedule_pending_refresh()
 
-    def _plan_wish(self) -> None:
-        if self._cancel_wish is None and not self._is_wish_fulfilled():
+    def _schedule_pending_refresh(self) -> None:
+        if self._cancel_pending_refresh is None and not self._is_refreshed():
             delay = self.client.rate_limiter.retry_in(self.endpoint) + _MARGIN
-            self._cancel_wish = async_call_later(self.hass, delay, self._async_follow_wish)
-
-    def _is_wish_fulfilled(self) -> bool:
-        rate_limiter = self.client.rate_limiter
-        return rate_limiter.token_rejected or rate_limiter.sent_at(self.endpoint) >= self._wished_at
-
-    @callback
-    def _async_follow_wish(self, _now: datetime) -> None:
-        self._cancel_wish = None
-        if not self._is_wish_fulfilled():
-            self.config_entry.async_create_background_task(
-                self.hass, self._async_fulfil_wish(), f"{self.name} soon"
+            self._cancel_pending_refresh = async_call_later(
+                self.hass, delay, self._async_start_pending_refresh
             )
 
-    async def _async_fulfil_wish(self) -> None:
-        await self.async_refresh()
-        # A request that was under way when the wish arose has shut the rate limiter meanwhile.
-        self._plan_wish()
+    def _is_refreshed(self) -> bool:
+        """Whether the requested refresh has been sent, or never will be."""
+        limiter = self.client.rate_limiter
+        return (
+            limiter.token_rejected or limiter.sent_at(self.endpoint) >= self._refresh_requested_at
+        )
 
-    def _poll_again_in(self, error: JouloError) -> float:
+    @callback
+    def _async_start_pending_refresh(self, _now: datetime) -> None:
+        self._cancel_pending_refresh = None
+        if not self._is_refreshed():
+            self.config_entry.async_create_background_task(
+                self.hass, self._async_pending_refresh(), f"{self.name} soon"
+            )
+
+    async def _async_pending_refresh(self) -> None:
+        await self.async_refresh()
+        # A request that was under way when the refresh was requested has blocked the endpoint meanwhile.
+        self._schedule_pending_refresh()
+
+    def _retry_after_error(self, error: JouloError) -> float:
         """Return the seconds until the next try: the hourly coordinators do not let an hour pass."""
         if isinstance(error, JouloRateLimitError):
             return error.retry_after + _MARGIN
@@ -152,27 +175,43 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
         if isinstance(error, JouloAuthError):
             return ConfigEntryAuthFailed(**translated_error(error))
-        return UpdateFailed(**translated_error(error), retry_after=self._poll_again_in(error))
+        return UpdateFailed(**translated_error(error), retry_after=self._retry_after_error(error))
+
+    def _with_equal_kept(self, states: dict[str, StateT]) -> dict[str, StateT]:
+        """Return the states, with the objects of before where they are equal: entities compare by identity."""
+        return {
+            key: before if (before := self.data.get(key, state)) == state else state
+            for key, state in states.items()
+        }
 
     @callback
-    def _forget_wish(self) -> None:
-        if self._cancel_wish is not None:
-            self._cancel_wish()
+    def _async_show(self, states: dict[str, StateT]) -> None:
+        """Show states that have changed since Joulo was asked."""
+        self.data = self._with_equal_kept(states)
+        self.async_update_listeners()
+
+    @callback
+    def _drop_pending_refresh(self) -> None:
+        if self._cancel_pending_refresh is not None:
+            self._cancel_pending_refresh()
 
 
 @dataclass(frozen=True, slots=True)
 class ChargerState:
-    """A charger at a moment, and the session that runs on it or, when none does, ran last."""
+    """A charger, and the session that is active on it or, when none is, was last.
 
-    at: datetime
+    `average_power` in kW, of the active session.
+    """
+
     charger: Charger
     session: ChargingSession | None
-    running: bool
+    is_active: bool
+    average_power: float | None
     totals: Totals
 
 
 class ChargersCoordinator(JouloCoordinator[ChargerState]):
-    """Polls `/chargers`: what they do now, and which there are."""
+    """Polls `/chargers`: their states, and which there are."""
 
     endpoint = Endpoint.CHARGERS
 
@@ -186,44 +225,55 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         """Prepare to poll as often as the options say."""
         seconds = entry.options.get(CONF_CHARGERS_INTERVAL, CHARGERS_INTERVAL)
         super().__init__(hass, entry, client, timedelta(seconds=seconds + _MARGIN))
-        self.history = history
+        self._history = history
         self._devices = ChargerDevices(hass, entry)
-        self._response: Response[tuple[Charger, ...]] | None = None
-        self._answer: tuple[Charger, ...] = ()
-        self._answered_at = dt_util.utcnow()
-        entry.async_on_unload(history.async_listen(self._async_follow_history))
+        self._chargers: tuple[Charger, ...] = ()
+        self._answered_at: datetime | None = None
+        entry.async_on_unload(history.async_listen(self._async_follow_history, _SHOWN_OF_CHARGER))
+
+    @property
+    @override
+    def device_keys(self) -> Iterable[str]:
+        return self.data.keys()
 
     @override
     async def _async_read(self) -> dict[str, ChargerState]:
         response = await self.client.chargers()
-        # Asked too early, the rate limiter repeats the very same response: that is no news.
-        if response is not self._response:
-            self._response = response
-            self._answer = response.data
-            self._answered_at = dt_util.utcnow()
-            self._async_take_over(response.data, self._answered_at)
-        return self._states()
+        # Asked too early, the rate limiter repeats the last response: that is no news.
+        if response.sent_at == self._answered_at:
+            return self.data
+        self._answered_at = response.sent_at
+        return self._take_over(response)
+
+    def _take_over(self, response: Response[tuple[Charger, ...]]) -> dict[str, ChargerState]:
+        is_news = response.data != self._chargers
+        self._chargers = response.data
+        gone = self._devices.async_sync(response.data)
+        changed = self._history.async_update(transitions.end_active, gone, response.sent_at)
+        changed |= self._history.async_update(
+            transitions.apply_report, response.data, response.sent_at
+        )
+        # What has changed in the history is shown by now.
+        if not is_news or changed & _SHOWN_OF_CHARGER:
+            return self.data
+        return self._with_equal_kept(self._states())
 
     @callback
-    def _async_take_over(self, chargers: tuple[Charger, ...], now: datetime) -> None:
-        for charger_id in self._devices.async_sync(chargers):
-            self.history.end_running(charger_id, now)
-        for charger in chargers:
-            self.history.observe(charger, now)
-
-    @callback
-    def _async_follow_history(self) -> None:
-        self.data = self._states()
-        self.async_update_listeners()
+    def _async_follow_history(self, _change: Change) -> None:
+        self._async_show(self._states())
 
     def _states(self) -> dict[str, ChargerState]:
-        return {charger.id: self._state(charger) for charger in self._answer}
-
-    def _state(self, charger: Charger) -> ChargerState:
-        session = self.history.newest(charger.id)
-        is_running = charger.id in self.history.running
-        totals = self.history.totals(charger.id)
-        return ChargerState(self._answered_at, charger, session, is_running, totals)
+        state = self._history.state
+        return {
+            charger.id: ChargerState(
+                charger,
+                queries.newest(state, charger.id),
+                queries.is_active(state, charger.id),
+                queries.active_power(state, charger.id),
+                queries.totals(state, charger.id),
+            )
+            for charger in self._chargers
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,57 +285,67 @@ class LastSession:
 
 
 class SessionsCoordinator(JouloCoordinator[LastSession]):
-    """Reads `/sessions` into the history: every 10 minutes while one runs, else hourly."""
+    """Reads `/sessions`: every 10 minutes while a session is active, else hourly."""
 
     endpoint = Endpoint.SESSIONS
 
-    def __init__(self, chargers: ChargersCoordinator) -> None:
-        """Prepare to follow what runs on the chargers."""
+    def __init__(
+        self,
+        chargers: ChargersCoordinator,
+        history: SessionHistory,
+        read_sessions: Callable[[], Awaitable[None]],
+    ) -> None:
+        """Prepare to follow the chargers; `read_sessions` reads into the history, raising JouloError."""
         super().__init__(chargers.hass, chargers.config_entry, chargers.client, _HOURLY)
-        self.history = chargers.history
-        self.reader = SessionReader(self.hass, self.config_entry, self.client, self.history)
+        self._history = history
         self._chargers = chargers
-        self._running = dict(self.history.running)
+        self._read_sessions = read_sessions
         self.data = self._last_sessions()
-        self._has_data = self.history.last_read is not None
-        self.reader.start()
-        for stop in (
-            self.reader.stop,
-            self.history.async_listen(self._async_show),
+        self._has_data = history.state.last_read is not None
+        for unsubscribe in (
+            history.async_listen(self._async_follow_active, Change.ACTIVE),
+            history.async_listen(self._async_follow_history, Change.SESSIONS | Change.VALUES),
             chargers.async_add_listener(self._async_follow_chargers),
         ):
-            self.config_entry.async_on_unload(stop)
+            self.config_entry.async_on_unload(unsubscribe)
+
+    @property
+    @override
+    def device_keys(self) -> Iterable[str]:
+        return self.data.keys()
 
     @override
     async def _async_read(self) -> dict[str, LastSession]:
         self._set_pace()
-        await self.reader.async_read()
-        return self._last_sessions()
+        await self._read_sessions()
+        return self._with_equal_kept(self._last_sessions())
 
     @callback
-    def _async_show(self) -> None:
-        self.data = self._last_sessions()
-        self.async_update_listeners()
+    def _async_follow_active(self, _change: Change) -> None:
+        """Read soon when a session has started or ended."""
+        self._set_pace()
+        self.async_refresh_soon()
+
+    @callback
+    def _async_follow_history(self, _change: Change) -> None:
+        self._async_show(self._last_sessions())
 
     @callback
     def _async_follow_chargers(self) -> None:
-        """Read soon when a session has started or ended; show chargers that have come."""
-        if self._running != self.history.running:
-            self._running = dict(self.history.running)
-            self._set_pace()
-            self.async_refresh_soon()
         if self.data.keys() != self._chargers.data.keys():
-            self._async_show()
+            self._async_show(self._last_sessions())
 
     def _set_pace(self) -> None:
-        self.update_interval = _WHILE_CHARGING if self.history.running else _HOURLY
+        is_charging = queries.has_active(self._history.state)
+        self.update_interval = _WHILE_CHARGING if is_charging else _HOURLY
 
     def _last_sessions(self) -> dict[str, LastSession]:
         return {charger_id: self._last_session(charger_id) for charger_id in self._chargers.data}
 
     def _last_session(self, charger_id: str) -> LastSession:
-        session = self.history.last_completed(charger_id)
-        return LastSession(session, self.history.values.get(session.id) if session else None)
+        state = self._history.state
+        session = queries.last_completed(state, charger_id)
+        return LastSession(session, queries.value_of(state, session) if session else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,10 +354,10 @@ class AccountState:
 
     day: date
     energy: Energy
-    me: AccountProfile | None
+    profile: AccountProfile | None
     position: ErePosition | None
     failed: frozenset[Endpoint]
-    progress: Progress
+    coverage: Coverage
 
 
 class AccountCoordinator(JouloCoordinator[AccountState]):
@@ -305,36 +365,49 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
 
     endpoint = Endpoint.ENERGY
 
-    def __init__(self, chargers: ChargersCoordinator, sessions: SessionsCoordinator) -> None:
-        """Prepare to follow the history."""
+    def __init__(
+        self,
+        chargers: ChargersCoordinator,
+        history: SessionHistory,
+        compare_totals: Callable[[Energy, Iterable[Charger], datetime], None],
+    ) -> None:
+        """Prepare to follow the history; `compare_totals` is called with every answer of `/energy`."""
         super().__init__(chargers.hass, chargers.config_entry, chargers.client, _HOURLY)
         self._chargers = chargers
-        self._history = chargers.history
-        self._audit = Audit(self.hass, self.config_entry, self._history, sessions.reader)
-        self._revision = self._history.revision
+        self._history = history
+        self._compare_totals = compare_totals
         self._silent: set[Endpoint] = set()
         self._cancel_midnight = self._wait_for_midnight()
-        self.config_entry.async_on_unload(self._history.async_listen(self._async_follow_history))
-        self.config_entry.async_on_unload(self._forget_midnight)
+        for unsubscribe in (
+            history.async_listen(self._async_follow_history, Change.SESSIONS | Change.SYNC),
+            self._async_stop_waiting,
+        ):
+            self.config_entry.async_on_unload(unsubscribe)
+
+    @property
+    @override
+    def device_keys(self) -> Iterable[str]:
+        return (self.config_entry.entry_id,)
 
     @override
     async def _async_read(self) -> dict[str, AccountState]:
         energy = (await self.client.energy()).data
-        me = await self._async_read_optional(Endpoint.ME, self.client.account_profile)
+        profile = await self._async_read_optional(Endpoint.ME, self.client.account_profile)
         position = await self._async_read_optional(Endpoint.ERE_POSITION, self.client.ere_position)
         now = dt_util.utcnow()
-        self._history.appraise(self._listed(), me)
-        self._audit.async_compare(energy, self._listed(), now)
+        self._history.async_update(transitions.assign_values, profile)
+        self._compare_totals(energy, self._listed(), now)
         failed = frozenset(self._silent)
-        state = AccountState(local_day(now), energy, me, position, failed, self._history.progress())
-        return {self.config_entry.entry_id: state}
+        coverage = queries.coverage(self._history.state)
+        state = AccountState(local_day(now), energy, profile, position, failed, coverage)
+        return self._with_equal_kept({self.config_entry.entry_id: state})
 
-    async def _async_read_optional[AnswerT](
-        self, endpoint: Endpoint, ask: Callable[[], Awaitable[Response[AnswerT]]]
-    ) -> AnswerT | None:
-        """Return what an endpoint answers that an account may lack; one that fails is silent."""
+    async def _async_read_optional[DataT](
+        self, endpoint: Endpoint, fetch: Callable[[], Awaitable[Response[DataT]]]
+    ) -> DataT | None:
+        """Return the answer of an endpoint that an account may lack; one that fails is silent."""
         try:
-            answer: AnswerT | None = (await ask()).data
+            answer = (await fetch()).data
         except JouloAuthError:
             raise
         except JouloNotFoundError, JouloScopeError:
@@ -350,22 +423,19 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         return answer
 
     @callback
-    def _async_follow_history(self) -> None:
-        """Value what has been completed, and read the new sums soon."""
-        if self._revision != self._history.revision:
-            self._revision = self._history.revision
-            for state in self.data.values():
-                self._history.appraise(self._listed(), state.me)
+    def _async_follow_history(self, change: Change) -> None:
+        """Read the new sums soon, and show how far the history reaches."""
+        if change & Change.SESSIONS:
             self.async_refresh_soon()
-        self._update(progress=self._history.progress())
+        self._update(coverage=queries.coverage(self._history.state))
 
     def _listed(self) -> list[Charger]:
         return [state.charger for state in self._chargers.data.values()]
 
     def _update(self, **changes: Any) -> None:
-        """Show what has changed since Joulo was asked."""
-        self.data = {owner: replace(state, **changes) for owner, state in self.data.items()}
-        self.async_update_listeners()
+        self._async_show(
+            {device_key: replace(state, **changes) for device_key, state in self.data.items()}
+        )
 
     def _wait_for_midnight(self) -> CALLBACK_TYPE:
         tomorrow = local_day(dt_util.utcnow()) + timedelta(days=1)
@@ -374,7 +444,7 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         )
 
     @callback
-    def _forget_midnight(self) -> None:
+    def _async_stop_waiting(self) -> None:
         self._cancel_midnight()
 
     @callback

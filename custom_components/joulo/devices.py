@@ -1,6 +1,7 @@
-"""The device registry: chargers below their account, coming, renamed and going without a reload."""
+"""The device registry: chargers below their account, added, renamed and removed without a reload."""
 
-from homeassistant.config_entries import ConfigEntry
+from typing import TYPE_CHECKING
+
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.typing import UNDEFINED
@@ -8,17 +9,20 @@ from homeassistant.helpers.typing import UNDEFINED
 from .api import Charger, ConnectionType
 from .const import DOMAIN
 
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
+
 _DASHBOARD = "https://joulo.nl/dashboard"
 
 
 def unique_id(device_key: str, key: str) -> str:
-    """Return the unique id of an entity: its owner is a charger, or the account's config entry."""
+    """Return the unique id of an entity, by the key of its device and its own."""
     return f"{device_key}_{key}"
 
 
 @callback
-def charger_ids(registry: dr.DeviceRegistry, entry: ConfigEntry) -> set[str]:
-    """Return the ids of the chargers that have a device, seen in this run or an earlier one."""
+def charger_ids(registry: dr.DeviceRegistry, entry: JouloConfigEntry) -> set[str]:
+    """Return the ids of the chargers that have a device, added in this run or an earlier one."""
     return {
         identifier
         for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
@@ -30,32 +34,42 @@ def charger_ids(registry: dr.DeviceRegistry, entry: ConfigEntry) -> set[str]:
 class ChargerDevices:
     """The devices of one account."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: JouloConfigEntry) -> None:
         self._registry = dr.async_get(hass)
         self._entry = entry
+        self._answer: tuple[Charger, ...] | None = None
         self._missing: set[str] = set()
 
     @callback
     def async_sync(self, chargers: tuple[Charger, ...]) -> set[str]:
-        """Follow a fresh answer; return the ids of the chargers whose devices went.
+        """Follow a fresh answer. Return the ids of the chargers whose devices were removed.
 
-        A charger goes when two answers in a row list others but not it. An empty answer removes
+        A charger is removed when two answers in a row list others but not it. An empty answer removes
         nothing: it is how a hiccup looks.
         """
-        account_device_id = self._register_account()
-        for charger in chargers:
-            self._register_charger(charger, account_device_id)
+        self._register(chargers)
         if not chargers:
             return set()
-        missing = charger_ids(self._registry, self._entry) - {charger.id for charger in chargers}
+        listed = {charger.id for charger in chargers}
+        missing = charger_ids(self._registry, self._entry) - listed
         gone = missing & self._missing
         for charger_id in gone:
             self._remove(charger_id)
         self._missing = missing - gone
         return gone
 
-    def _register_account(self) -> str:
-        return self._registry.async_get_or_create(
+    def _register(self, chargers: tuple[Charger, ...]) -> None:
+        """Register the account once, and every charger that is new or looks otherwise than before."""
+        if self._answer is None:
+            self._register_account()
+        before = {_looks(charger) for charger in self._answer or ()}
+        for charger in chargers:
+            if _looks(charger) not in before:
+                self._register_charger(charger)
+        self._answer = chargers
+
+    def _register_account(self) -> None:
+        self._account_device_id = self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, self._entry.entry_id)},
             entry_type=dr.DeviceEntryType.SERVICE,
@@ -64,13 +78,13 @@ class ChargerDevices:
             configuration_url=_DASHBOARD,
         ).id
 
-    def _register_charger(self, charger: Charger, account_device_id: str) -> None:
+    def _register_charger(self, charger: Charger) -> None:
         connection = charger.connection_type
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, charger.id)},
             model=connection.value if isinstance(connection, ConnectionType) else UNDEFINED,
-            via_device_id=account_device_id,
+            via_device_id=self._account_device_id,
             name=charger.nickname or UNDEFINED,
             # One without a nickname is called by what it is.
             translation_key=None if charger.nickname else "charger",
@@ -82,3 +96,8 @@ class ChargerDevices:
         )
         if device is not None:
             self._registry.async_remove_device(device.id)
+
+
+def _looks(charger: Charger) -> tuple[object, ...]:
+    """Return what a charger's device shows of it."""
+    return charger.id, charger.nickname, charger.connection_type

@@ -10,7 +10,9 @@ from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api import Endpoint
 from .const import DOMAIN
-from .coordinator import AccountState, ChargerState, JouloConfigEntry, JouloCoordinator
+from .coordinator import AccountState, ChargerState, JouloCoordinator
+from .data import JouloConfigEntry
+from .sessions import queries
 
 _PRIVATE = {CONF_TOKEN, "id", "charger_id", "charger_nickname", "id_tag", "nickname", "slug"}
 
@@ -40,8 +42,8 @@ async def async_get_config_entry_diagnostics(
         },
         "chargers": [_charger(state) for state in data.chargers.data.values()],
         "history": {
-            "sessions": len(data.chargers.history.sessions),
-            "last_read": data.chargers.history.last_read,
+            "sessions": queries.coverage(data.history.state).sessions,
+            "last_read": data.history.state.last_read,
         },
         "account": [_account(state) for state in data.account.data.values()],
     }
@@ -70,7 +72,7 @@ def _account(state: AccountState) -> dict[str, Any]:
     return {
         "day": state.day.isoformat(),
         "energy": state.energy.to_dict(),
-        "me": async_redact_data(state.me.to_dict(), _PRIVATE) if state.me else None,
+        "me": async_redact_data(state.profile.to_dict(), _PRIVATE) if state.profile else None,
         "position": state.position.to_dict() if state.position else None,
         "failed": sorted(endpoint.path for endpoint in state.failed),
     }

@@ -7,9 +7,11 @@ from homeassistant.components.event import EventEntity, EventEntityDescription
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .announcer import EVENT_KEY, Announcement
-from .coordinator import ChargerState, JouloConfigEntry
+from .const import EVENT_KEY
+from .coordinator import ChargerState
+from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
+from .sessions.model import SessionEventType
 
 PARALLEL_UPDATES = 0
 
@@ -21,7 +23,7 @@ class JouloEventDescription(JouloEntityDescription[ChargerState], EventEntityDes
 
 CHARGER_EVENTS = (
     JouloEventDescription(
-        key=EVENT_KEY, event_types=[announcement.value for announcement in Announcement]
+        key=EVENT_KEY, event_types=[event_type.value for event_type in SessionEventType]
     ),
 )
 
@@ -38,7 +40,7 @@ async def async_setup_entry(
 
 
 class JouloEvent(JouloEntity[ChargerState], EventEntity):
-    """Tells of sessions also while Joulo cannot be reached: it is about what has happened."""
+    """The charging sessions of a charger; available also while Joulo cannot be reached."""
 
     entity_description: JouloEventDescription
 
@@ -48,12 +50,16 @@ class JouloEvent(JouloEntity[ChargerState], EventEntity):
         return True
 
     @override
+    def _shown(self, state: ChargerState) -> object:
+        return None
+
+    @override
     async def async_added_to_hass(self) -> None:
         await super().async_added_to_hass()
-        announcer = self.coordinator.config_entry.runtime_data.announcer
-        self.async_on_remove(announcer.async_listen(self._device_key, self._async_tell))
+        publisher = self.coordinator.config_entry.runtime_data.publisher
+        self.async_on_remove(publisher.async_subscribe(self._device_key, self._async_fire))
 
     @callback
-    def _async_tell(self, announcement: Announcement, attributes: dict[str, Any]) -> None:
-        self._trigger_event(announcement, attributes)
+    def _async_fire(self, event_type: SessionEventType, attributes: dict[str, Any]) -> None:
+        self._trigger_event(event_type, attributes)
         self.async_write_ha_state()

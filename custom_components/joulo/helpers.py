@@ -1,9 +1,8 @@
 """Where Home Assistant meets the client: one web session, rate limiters that outlive reloads, errors in words."""
 
 from collections.abc import Awaitable
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -28,6 +27,9 @@ from .api import (
     RateLimiter,
 )
 from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 
 
 class Credentials(NamedTuple):
@@ -64,7 +66,7 @@ class TranslatedError(TypedDict):
     translation_placeholders: dict[str, str]
 
 
-def credentials_of(entry: ConfigEntry) -> Credentials:
+def credentials_of(entry: JouloConfigEntry) -> Credentials:
     """Return what a config entry opens its account with."""
     return Credentials(entry.data[CONF_URL], entry.data[CONF_TOKEN])
 
@@ -115,7 +117,7 @@ def translated_error(error: JouloError) -> TranslatedError:
 
 
 async def async_send_command[AnswerT](
-    hass: HomeAssistant, entry: ConfigEntry, order: Awaitable[AnswerT]
+    hass: HomeAssistant, entry: JouloConfigEntry, order: Awaitable[AnswerT]
 ) -> AnswerT:
     """Return what an order to Joulo brings; raise HomeAssistantError with what went wrong."""
     try:

@@ -1,10 +1,14 @@
 """Repair issues, raised and cleared by themselves: what a user has to know and only a user can mend."""
 
-from homeassistant.config_entries import ConfigEntry
+from typing import TYPE_CHECKING
+
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
 
 from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 
 _REST_SENSORS = "rest_sensors"
 _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
@@ -12,9 +16,9 @@ _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
 
 @callback
 def async_raise_missing_scope(
-    hass: HomeAssistant, entry: ConfigEntry, path: str, scope: str | None
+    hass: HomeAssistant, entry: JouloConfigEntry, path: str, scope: str | None
 ) -> None:
-    """Tell that the token may not read an endpoint, and which permission it lacks."""
+    """Create the missing-permission issue of an endpoint, with the permission that the token lacks."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -27,18 +31,18 @@ def async_raise_missing_scope(
 
 
 @callback
-def async_clear_missing_scope(hass: HomeAssistant, entry: ConfigEntry, path: str) -> None:
-    """Take that back: the endpoint answers."""
+def async_clear_missing_scope(hass: HomeAssistant, entry: JouloConfigEntry, path: str) -> None:
+    """Delete the missing-permission issue of an endpoint."""
     ir.async_delete_issue(hass, DOMAIN, _missing_scope(entry, path))
 
 
 @callback
-def async_raise_disagreement(hass: HomeAssistant, entry: ConfigEntry, kwh: float) -> None:
-    """Tell that the history and Joulo's totals differ, and by how many kWh, also after reading it all again."""
+def async_raise_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry, kwh: float) -> None:
+    """Create the issue that the history and Joulo's totals differ by some kWh, also after a full read."""
     ir.async_create_issue(
         hass,
         DOMAIN,
-        _disagreement(entry),
+        _totals_mismatch(entry),
         is_fixable=False,
         severity=ir.IssueSeverity.WARNING,
         translation_key="disagreement",
@@ -47,14 +51,14 @@ def async_raise_disagreement(hass: HomeAssistant, entry: ConfigEntry, kwh: float
 
 
 @callback
-def async_clear_disagreement(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take that back: they agree."""
-    ir.async_delete_issue(hass, DOMAIN, _disagreement(entry))
+def async_clear_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue that the history and Joulo's totals differ."""
+    ir.async_delete_issue(hass, DOMAIN, _totals_mismatch(entry))
 
 
 @callback
 def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
-    """Tell that the sensors of Joulo's own YAML are still there: once, however many accounts there are."""
+    """Create the issue that sensors of Joulo's own YAML are still there: one, however many accounts there are."""
     ir.async_create_issue(
         hass,
         DOMAIN,
@@ -69,15 +73,15 @@ def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None
 
 @callback
 def async_clear_rest_sensors(hass: HomeAssistant) -> None:
-    """Take that back: they are gone. What a user ignored before a restart may only be late."""
+    """Delete the issue of the YAML sensors, unless a user ignored it before a restart: the sensors may be late."""
     issue = ir.async_get(hass).async_get_issue(DOMAIN, _REST_SENSORS)
     if issue is not None and issue.active:
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
 
 
 @callback
-def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
-    """Take everything back that was told of an account: it is removed."""
+def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete all issues of an account that is removed."""
     issues = ir.async_get(hass).issues
     for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
         if entry.entry_id in issue_id:
@@ -86,9 +90,9 @@ def async_clear_issues(hass: HomeAssistant, entry: ConfigEntry) -> None:
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
 
 
-def _missing_scope(entry: ConfigEntry, path: str) -> str:
+def _missing_scope(entry: JouloConfigEntry, path: str) -> str:
     return f"missing_scope_{entry.entry_id}_{path}"
 
 
-def _disagreement(entry: ConfigEntry) -> str:
+def _totals_mismatch(entry: JouloConfigEntry) -> str:
     return f"disagreement_{entry.entry_id}"

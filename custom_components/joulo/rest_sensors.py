@@ -5,9 +5,8 @@ Both together ask Joulo more often than it allows. The YAML: https://joulo.nl/en
 
 from datetime import datetime
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import Platform
 from homeassistant.core import CALLBACK_TYPE, Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.entity import entity_sources
@@ -19,6 +18,9 @@ from homeassistant.helpers.event import (
 from homeassistant.helpers.start import async_at_started
 
 from .repairs import async_clear_rest_sensors, async_raise_rest_sensors
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 
 # Exactly those names: whoever reads something else from Joulo with a sensor of their own is not to be warned.
 # Home Assistant numbers the copies for a second charger, and the page's card and recipe name a binary sensor.
@@ -36,7 +38,7 @@ _SETTLED: Final = 30
 class RestSensorsWatch:
     """Keeps the notice equal to the sensors that there are, once Home Assistant has started."""
 
-    def __init__(self, hass: HomeAssistant, entry: ConfigEntry) -> None:
+    def __init__(self, hass: HomeAssistant, entry: JouloConfigEntry) -> None:
         self._hass = hass
         self._entry = entry
         self._cancel: CALLBACK_TYPE | None = None

@@ -1,30 +1,91 @@
-"""Sensors: those of a charger (now, the running session, the last session), and the entity for all."""
+"""Sensors of a charger (its state, the running session, the last session) and of the account."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import override
 
-from homeassistant.components.sensor import SensorDeviceClass, SensorEntity, SensorStateClass
-from homeassistant.const import EntityCategory, UnitOfEnergy, UnitOfTime
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import (
+    PERCENTAGE,
+    EntityCategory,
+    UnitOfEnergy,
+    UnitOfPower,
+    UnitOfTime,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.helpers.typing import StateType
 
-from .account_sensor import ACCOUNT_SENSORS
-from .api import ChargerStatus, ChargingSession, ConnectionType
-from .coordinator import ChargerState, JouloConfigEntry, LastSession
-from .entity import JouloEntity, async_add_joulo_entities
-from .sensor_description import (
-    EnergyDescription,
-    EreDescription,
-    EuroDescription,
-    JouloSensorDescription,
-    MomentDescription,
-    PowerDescription,
-    Value,
-)
-from .sessions import average_power, duration, ere_credits, shown_hours
+from .api import ChargerStatus, ChargingSession, ConnectionType, Endpoint, ErePosition, Month
+from .const import ERE, EURO, EURO_PER_ERE
+from .coordinator import AccountState, ChargerState, LastSession
+from .data import JouloConfigEntry
+from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
+from .sessions.ere import ere_credits, net_value
+from .sessions.figures import average_power, duration, shown_hours
+from .sessions.months import midnight, month_figures, year_total
 
 PARALLEL_UPDATES = 0
+
+type Value = StateType | datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class JouloSensorDescription[StateT](JouloEntityDescription[StateT], SensorEntityDescription):
+    """How a sensor follows from its owner's state."""
+
+    value_fn: Callable[[StateT], Value]
+    last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None
+    attributes_fn: Callable[[StateT], dict[str, Value]] = lambda _: {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnergyDescription[StateT](JouloSensorDescription[StateT]):
+    """An energy in kWh."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.ENERGY
+    native_unit_of_measurement: str | None = UnitOfEnergy.KILO_WATT_HOUR
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EreDescription[StateT](JouloSensorDescription[StateT]):
+    """A number of ERE credits."""
+
+    native_unit_of_measurement: str | None = ERE
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class EuroDescription[StateT](JouloSensorDescription[StateT]):
+    """An amount in EUR, which moves with the price: no statistics are made of it."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.MONETARY
+    native_unit_of_measurement: str | None = EURO
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class PowerDescription[StateT](JouloSensorDescription[StateT]):
+    """A power in kW."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.POWER
+    native_unit_of_measurement: str | None = UnitOfPower.KILO_WATT
+    suggested_display_precision: int | None = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class MomentDescription[StateT](JouloSensorDescription[StateT]):
+    """A point in time."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.TIMESTAMP
+
 
 _STATUS: dict[object, str] = {
     ChargerStatus.ONLINE: "online",
@@ -45,12 +106,6 @@ def _of_session[StateT: (ChargerState, LastSession)](
 
 def _session_start(state: ChargerState) -> datetime | None:
     return state.session.started_at if state.session else None
-
-
-def _average_power_now(state: ChargerState) -> float | None:
-    if state.session is None or not state.running:
-        return None
-    return average_power(state.session.kwh, duration(state.session.started_at, state.at))
 
 
 CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
@@ -80,11 +135,11 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         key="session_average_power",
         state_class=SensorStateClass.MEASUREMENT,
         entity_registry_enabled_default=False,
-        value_fn=_average_power_now,
+        value_fn=lambda state: state.average_power,
     ),
     JouloSensorDescription(
         key="active_tag_id",
-        value_fn=lambda state: state.session.id_tag if state.session and state.running else None,
+        value_fn=lambda state: state.session.id_tag if state.session and state.is_active else None,
     ),
     EnergyDescription(
         key="total_energy",
@@ -173,6 +228,183 @@ LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
 )
 
 
+def _this_month(state: AccountState) -> Month | None:
+    return month_figures(state.energy, state.day)
+
+
+def _of_month(figure: Callable[[Month], Value]) -> Callable[[AccountState], Value]:
+    """Return a figure of the current month, unknown where Joulo sent no months."""
+    return lambda state: figure(month) if (month := _this_month(state)) else None
+
+
+def _year_energy(state: AccountState) -> float | None:
+    return year_total(state.energy, state.day, lambda month: month.kwh)
+
+
+def _year_ere(state: AccountState) -> float | None:
+    return year_total(state.energy, state.day, lambda month: month.ere_credits)
+
+
+def _month_start(state: AccountState) -> datetime:
+    return midnight(state.day.replace(day=1))
+
+
+def _year_start(state: AccountState) -> datetime:
+    return midnight(state.day.replace(month=1, day=1))
+
+
+def _me_answered(state: AccountState) -> bool:
+    return Endpoint.ME not in state.failed
+
+
+def _of_position(figure: Callable[[ErePosition], Value]) -> Callable[[AccountState], Value]:
+    """Return a figure of the ERE position, unknown where the account has none any more."""
+    return lambda state: figure(state.position) if state.position else None
+
+
+def _has_position(state: AccountState) -> bool:
+    return state.position is not None
+
+
+def _position_answered(state: AccountState) -> bool:
+    return Endpoint.ERE_POSITION not in state.failed
+
+
+def _reach(state: AccountState) -> dict[str, Value]:
+    """Return since when, and whether all, and when all sessions have been read."""
+    coverage = state.coverage
+    return {
+        "oldest": coverage.oldest,
+        "complete": coverage.last_full_read is not None,
+        "last_full_read": coverage.last_full_read,
+    }
+
+
+ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
+    EnergyDescription(
+        key="total_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_kwh,
+    ),
+    EnergyDescription(
+        key="total_energy_all",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_kwh_all,
+        exists_fn=lambda state: state.energy.total_kwh_all is not None,
+    ),
+    EreDescription(
+        key="total_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_ere_credits,
+    ),
+    JouloSensorDescription(
+        key="total_sessions",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.energy.total_sessions,
+    ),
+    EnergyDescription(
+        key="month_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.kwh),
+        last_reset_fn=_month_start,
+    ),
+    EreDescription(
+        key="month_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.ere_credits),
+        last_reset_fn=_month_start,
+    ),
+    JouloSensorDescription(
+        key="month_sessions",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_of_month(lambda month: month.sessions),
+        last_reset_fn=_month_start,
+    ),
+    EnergyDescription(
+        key="year_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_year_energy,
+        last_reset_fn=_year_start,
+    ),
+    EreDescription(
+        key="year_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=_year_ere,
+        last_reset_fn=_year_start,
+    ),
+    EuroDescription(
+        key="month_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(
+            month.ere_credits if (month := _this_month(state)) else None, state.profile
+        ),
+    ),
+    EuroDescription(
+        key="year_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(_year_ere(state), state.profile),
+    ),
+    EuroDescription(
+        key="total_value",
+        available_fn=_me_answered,
+        value_fn=lambda state: net_value(state.energy.total_ere_credits, state.profile),
+    ),
+    JouloSensorDescription(
+        key="ere_price",
+        state_class=SensorStateClass.MEASUREMENT,
+        native_unit_of_measurement=EURO_PER_ERE,
+        suggested_display_precision=3,
+        available_fn=_me_answered,
+        value_fn=lambda state: state.profile.ere_price_mid if state.profile else None,
+    ),
+    JouloSensorDescription(
+        key="platform_fee",
+        native_unit_of_measurement=PERCENTAGE,
+        available_fn=_me_answered,
+        value_fn=lambda state: state.profile.effective_fee_pct if state.profile else None,
+    ),
+    EuroDescription(
+        key="paid_out",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.paid.net_eur),
+    ),
+    EuroDescription(
+        key="payable",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.payable.net_eur),
+    ),
+    EuroDescription(
+        key="reserved",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.reserved.net_eur),
+    ),
+    EuroDescription(
+        key="expected_this_year",
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        # The whole year's; `ytd_expected_eur` stops at what has been charged by now.
+        value_fn=_of_position(lambda position: position.total_expected_eur),
+    ),
+    EreDescription(
+        key="unsold_ere",
+        # A stock, not a sum: statistics keep its course.
+        state_class=SensorStateClass.MEASUREMENT,
+        exists_fn=_has_position,
+        available_fn=_position_answered,
+        value_fn=_of_position(lambda position: position.unsold.ere),
+    ),
+    JouloSensorDescription(
+        key="history_sessions",
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda state: state.coverage.sessions,
+        attributes_fn=_reach,
+    ),
+)
+
+
 async def async_setup_entry(
     _hass: HomeAssistant,
     entry: JouloConfigEntry,
@@ -189,6 +421,15 @@ class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
     """A figure of a charger or of the account."""
 
     entity_description: JouloSensorDescription[StateT]
+
+    @override
+    def _shown(self, state: StateT) -> object:
+        description = self.entity_description
+        return (
+            description.value_fn(state),
+            description.last_reset_fn(state),
+            description.attributes_fn(state),
+        )
 
     @property
     @override

@@ -1,5 +1,6 @@
 """Actions: what charging sessions came to, and how a new charger is registered."""
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 
@@ -18,11 +19,14 @@ from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.util import dt as dt_util
 import probatio
 
+from .api import ChargingSession
 from .const import DOMAIN
-from .coordinator import JouloConfigEntry
+from .data import JouloConfigEntry
 from .devices import charger_ids
 from .helpers import async_send_command
-from .localizer import async_localizer
+from .localizer import Localizer, async_localizer
+from .sessions import queries
+from .sessions.model import HistoryState
 from .statement import Row, as_csv, row, totals
 
 ATTR_END: Final = "end"
@@ -83,13 +87,22 @@ def async_setup_services(hass: HomeAssistant) -> None:
 
 
 async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
-    """Answer with completed sessions and their totals, from what is known: no request is sent."""
-    rows = _rows(call)
-    answer: dict[str, Any] = {"sessions": rows, "totals": totals(rows)}
-    if call.data[ATTR_FORMAT] == FORMAT_CSV:
-        await async_load_integrations(call.hass, {DOMAIN})
-        answer["csv"] = as_csv(rows, answer["totals"], async_localizer(call.hass))
-    return answer
+    """Answer with completed sessions and their totals, from the history: no request is sent."""
+    await async_load_integrations(call.hass, {DOMAIN})
+    entry, chargers = _account_and_chargers(call)
+    start, end = _period(call)
+    selection = _Selection(
+        history=entry.runtime_data.history.state,
+        charger_ids=chargers,
+        start=start,
+        end=end,
+        tag_id=call.data.get(ATTR_TAG_ID),
+        price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
+        charger_names=_charger_names(call.hass, entry),
+    )
+    localizer = async_localizer(call.hass)
+    is_csv = call.data[ATTR_FORMAT] == FORMAT_CSV
+    return await call.hass.async_add_executor_job(_statement, selection, localizer, is_csv)
 
 
 async def _async_register_charger(call: ServiceCall) -> ServiceResponse:
@@ -106,33 +119,55 @@ async def _async_register_charger(call: ServiceCall) -> ServiceResponse:
     return {key: answer[key] for key in ("id", "nickname", "connection_type", "status", "ocpp")}
 
 
-def _rows(call: ServiceCall) -> list[Row]:
-    """Return what is asked for, oldest first."""
-    entry, chargers = _asked_about(call)
-    start, end = _period(call)
-    tag = call.data.get(ATTR_TAG_ID)
-    history = entry.runtime_data.chargers.history
-    names = _charger_names(call.hass, entry)
-    sessions = (
-        session
-        for charger_id in chargers or history.charger_ids()
-        for session in history.completed(charger_id)
-        if (start is None or start <= session.started_at)
-        and (end is None or session.started_at < end)
-        and (tag is None or session.id_tag == tag)
-    )
-    return [
-        row(
-            session,
-            history.values.get(session.id),
-            charger_name=names.get(session.charger_id) or session.charger_nickname,
-            price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Selection:
+    """Sessions that a statement is asked for, and what its rows add to them."""
+
+    history: HistoryState
+    charger_ids: set[str]
+    """Empty for all chargers."""
+    start: datetime | None
+    end: datetime | None
+    tag_id: str | None
+    price_per_kwh: float | None
+    charger_names: dict[str, str | None]
+
+    def rows(self) -> list[Row]:
+        """Return a row for every session, oldest first."""
+        sessions = (
+            session
+            for charger_id in self.charger_ids or queries.charger_ids(self.history)
+            for session in queries.completed(self.history, charger_id)
+            if self._includes(session)
         )
-        for session in sorted(sessions, key=lambda session: (session.started_at, session.id))
-    ]
+        return [
+            row(
+                session,
+                queries.value_of(self.history, session),
+                charger_name=self.charger_names.get(session.charger_id) or session.charger_nickname,
+                price_per_kwh=self.price_per_kwh,
+            )
+            for session in sorted(sessions, key=lambda session: (session.started_at, session.id))
+        ]
+
+    def _includes(self, session: ChargingSession) -> bool:
+        return (
+            (self.start is None or self.start <= session.started_at)
+            and (self.end is None or session.started_at < self.end)
+            and (self.tag_id is None or session.id_tag == self.tag_id)
+        )
 
 
-def _asked_about(call: ServiceCall) -> tuple[JouloConfigEntry, set[str]]:
+def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dict[str, Any]:  # noqa: FBT001
+    """Return the response. It takes long for a long history: for a thread."""
+    rows = selection.rows()
+    response: dict[str, Any] = {"sessions": rows, "totals": totals(rows)}
+    if is_csv:
+        response["csv"] = as_csv(rows, response["totals"], localizer)
+    return response
+
+
+def _account_and_chargers(call: ServiceCall) -> tuple[JouloConfigEntry, set[str]]:
     """Return the account, and the id of the charger that is named; none means all."""
     entry: JouloConfigEntry
     entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)

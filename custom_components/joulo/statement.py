@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession, SessionStatus
 from .localizer import Localizer
-from .sessions import figures, rounded, total
+from .sessions.figures import as_attributes, rounded, sum_known
 
 type Row = dict[str, Any]
 
@@ -55,13 +55,13 @@ def row(
     charger_name: str | None,
     price_per_kwh: float | None,
 ) -> Row:
-    """Return a session's figures (see there), where it was, and its cost at a price in EUR per kWh."""
-    told = figures(session, value)
-    return told | {
+    """Return a session as a row: its attributes, its charger, and its cost at a price in EUR per kWh."""
+    attributes = as_attributes(session, value)
+    return attributes | {
         "charger_id": session.charger_id,
         "charger_name": charger_name,
         "status": session.status.value if isinstance(session.status, SessionStatus) else None,
-        "cost_eur": _cost(told["energy_kwh"], price_per_kwh),
+        "cost_eur": _cost(attributes["energy_kwh"], price_per_kwh),
     }
 
 
@@ -71,7 +71,7 @@ def totals(rows: Sequence[Row]) -> Row:
     A sum leaves out what is unknown, and is itself unknown where that is every row's figure.
     """
     return {"sessions": len(rows)} | {
-        figure: rounded(total([row[figure] for row in rows]), _DECIMALS[figure])
+        figure: rounded(sum_known([row[figure] for row in rows]), _DECIMALS[figure])
         for figure in _SUMMED
     }
 

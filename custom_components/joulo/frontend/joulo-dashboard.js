@@ -105,7 +105,10 @@ async function visibleDevices(hass) {
 /** Return the id of a charger's statistic, made from the charger's id as the integration does. */
 function statisticId(charger, key) {
   const [, id] = charger.identifiers.find(isOurs);
-  const slug = id.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_|_$/g, "");
+  const slug = id
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "_")
+    .replace(/^_|_$/g, "");
   return `${DOMAIN}:${slug}_${key}`;
 }
 

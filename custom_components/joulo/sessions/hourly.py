@@ -16,7 +16,7 @@ _LONGEST = timedelta(days=31)
 type Reading = tuple[datetime, float]
 """A moment, and the kWh that the session had delivered by then."""
 
-type Hours = Mapping[datetime, float]
+type HourlyAmounts = Mapping[datetime, float]
 """An amount by the start of the hour."""
 
 
@@ -34,7 +34,9 @@ def hour_of(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
 
 
-def spread(start: datetime, end: datetime, kwh: float, readings: Iterable[Reading] = ()) -> Hours:
+def hourly_energy(
+    start: datetime, end: datetime, kwh: float, readings: Iterable[Reading] = ()
+) -> HourlyAmounts:
     """Return the kWh of every hour: linear between the start, the readings that fit, and the end.
 
     Without readings the energy is spread evenly. A session without length gives it all in its hour.
@@ -52,7 +54,7 @@ def spread(start: datetime, end: datetime, kwh: float, readings: Iterable[Readin
     }
 
 
-def in_proportion(hours: Hours, amount: float, start: datetime) -> Hours:
+def distribute(hours: HourlyAmounts, amount: float, start: datetime) -> HourlyAmounts:
     """Return another amount, spread like the energy; where there is none, all in the first hour."""
     total = fsum(hours.values())
     if not total:
@@ -60,7 +62,7 @@ def in_proportion(hours: Hours, amount: float, start: datetime) -> Hours:
     return {hour: share * amount / total for hour, share in hours.items()}
 
 
-def rows(sessions: Iterable[Hours]) -> list[HourlyRow]:
+def cumulative_rows(sessions: Iterable[HourlyAmounts]) -> list[HourlyRow]:
     """Return the hours of all sessions in order, each with the sum so far; idle hours have no row."""
     shares: defaultdict[datetime, list[float]] = defaultdict(list)
     for hours in sessions:

@@ -1,0 +1,23 @@
+"""Runtime data of a config entry, and the type of the entry that holds it."""
+
+from dataclasses import dataclass
+
+from homeassistant.config_entries import ConfigEntry
+
+from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
+from .history import SessionHistory
+from .sync.publisher import SessionEventPublisher
+
+
+@dataclass(frozen=True, slots=True)
+class JouloData:
+    """Parts of an account that its platforms, actions and diagnostics use."""
+
+    history: SessionHistory
+    chargers: ChargersCoordinator
+    sessions: SessionsCoordinator
+    account: AccountCoordinator
+    publisher: SessionEventPublisher
+
+
+type JouloConfigEntry = ConfigEntry[JouloData]

@@ -1,0 +1,171 @@
+"""Frozen state of the charging history: `transitions` makes the next state, `queries` reads it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import Flag, StrEnum, auto
+from functools import cached_property
+from itertools import pairwise
+from typing import NamedTuple
+
+from ..api import AccountProfile, ChargingSession, Cursor
+from .ere import estimated_ere
+from .hourly import Reading
+
+MAX_OPEN = timedelta(days=1)
+"""A session whose end Joulo never sent counts as ended after this time."""
+
+
+class Change(Flag):
+    """Parts of the history that a transition has changed."""
+
+    NONE = 0
+    ACTIVE = auto()
+    """Another session is active on a charger, or none."""
+    PROGRESS = auto()
+    """The energy of an active session has grown, within an hour that has a reading already."""
+    OBSERVED = auto()
+    """A charger showed a new session, its tag, its end, or its first energy of an hour."""
+    SESSIONS = auto()
+    """Joulo lists sessions that are new, corrected or removed."""
+    VALUES = auto()
+    """Sessions were valued in EUR."""
+    SYNC = auto()
+    """A read of all sessions has been completed."""
+    PLANNING = auto()
+    """Moments that only decide when to ask Joulo again."""
+    ANNOUNCED = auto()
+    """Events were remembered as fired."""
+
+
+class SessionEventType(StrEnum):
+    """Events of a charging session: the event types of the event entity."""
+
+    STARTED = "session_started"
+    COMPLETED = "session_completed"
+
+
+class Backfill(NamedTuple):
+    """A read of all sessions that is under way: when it began, and the cursor of its next page."""
+
+    begun: datetime
+    cursor: Cursor
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRecord:
+    """All that is known of one session; at least one of `listed` and `observed` is set."""
+
+    listed: ChargingSession | None = None
+    """The session as `/sessions` lists it."""
+    observed: ChargingSession | None = None
+    """The session as `/chargers` showed it; dropped once Joulo lists its end."""
+    readings: tuple[Reading, ...] = ()
+    """For every hour in which the energy grew, the last reading."""
+    value: float | None = None
+    """EUR, set once."""
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether Joulo lists the session with its end."""
+        return self.listed is not None and self.listed.ended_at is not None
+
+    @property
+    def is_unconfirmed(self) -> bool:
+        """Whether a charger showed the session and Joulo does not list its end yet."""
+        return self.observed is not None and not self.is_confirmed
+
+    @property
+    def session(self) -> ChargingSession:
+        """The session by all that is known: Joulo's list wins once it has the end."""
+        listed, observed = self.listed, self.observed
+        if listed is not None and (observed is None or listed.ended_at is not None):
+            return _with_last_reading(listed, self.readings)
+        if observed is None:
+            raise LookupError("a record without a session")
+        observed = _with_last_reading(observed, self.readings)
+        # Energy only grows: the higher figure is the later one.
+        if listed is not None and (listed.kwh or 0.0) > (observed.kwh or 0.0):
+            return replace(observed, kwh=listed.kwh, ere_credits=listed.ere_credits)
+        return replace(observed, ere_credits=estimated_ere(observed.kwh, observed.started_at))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargerHistory:
+    """The sessions of one charger by id, the id of its active one, and whether its kWh earn ERE credits."""
+
+    records: Mapping[str, SessionRecord] = field(default_factory=dict)
+    active: str | None = None
+    mid_certified: bool | None = None
+
+    @cached_property
+    def timeline(self) -> tuple[ChargingSession, ...]:
+        """All sessions, oldest first; only those that are active, or may be, have no end."""
+        return with_inferred_ends(
+            (record.session for record in self.records.values()), active=self.active
+        )
+
+    @cached_property
+    def completed(self) -> tuple[ChargingSession, ...]:
+        """The sessions that Joulo lists as ended, or that had a successor; oldest first."""
+        return tuple(
+            session
+            for session in self.timeline
+            if session.ended_at is not None and not self.records[session.id].is_unconfirmed
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryState:
+    """The charging history of an account at a moment."""
+
+    chargers: Mapping[str, ChargerHistory] = field(default_factory=dict)
+    """By charger id, also of chargers that the account has no more."""
+    profile: AccountProfile | None = None
+    """Price and fee by which sessions are valued from now on."""
+    announced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Event types that have been fired, by session id; they outlive the session."""
+    announce_since: datetime | None = None
+    """Sessions that started earlier fire no event. Set at first set-up."""
+    observing_since: datetime | None = None
+    """What happened earlier may have passed unobserved. A reload does not move it."""
+    last_read: datetime | None = None
+    """When the last read of `/sessions` began that reached its far end."""
+    last_full_read: datetime | None = None
+    """When the last read of all sessions began that reached the oldest one."""
+    backfill: Backfill | None = None
+    mismatch_snoozed_until: datetime | None = None
+    """Until then a difference from Joulo's totals has nothing read again."""
+    missing_since: Mapping[str, datetime] = field(default_factory=dict)
+    """When a complete read first did not list a session, by its id. Not stored."""
+
+
+def with_inferred_ends(
+    sessions: Iterable[ChargingSession], *, active: str | None = None
+) -> tuple[ChargingSession, ...]:
+    """Return a charger's sessions, oldest first, without ends that were left open.
+
+    A session without an end that has a successor ended when its successor began, after `MAX_OPEN` at
+    most. The active session stays open: its charger says that it goes on.
+    """
+    ordered = sorted(sessions, key=lambda session: (session.started_at, session.id))
+    return (
+        *(
+            _ended_before(session, successor)
+            if session.ended_at is None and session.id != active
+            else session
+            for session, successor in pairwise(ordered)
+        ),
+        *ordered[-1:],
+    )
+
+
+def _ended_before(session: ChargingSession, successor: ChargingSession) -> ChargingSession:
+    return replace(session, ended_at=min(successor.started_at, session.started_at + MAX_OPEN))
+
+
+def _with_last_reading(session: ChargingSession, readings: tuple[Reading, ...]) -> ChargingSession:
+    """Return a session with the energy that an earlier answer had and the last one left out."""
+    if session.kwh is not None or not readings:
+        return session
+    return replace(session, kwh=readings[-1][1])

@@ -1,0 +1,158 @@
+"""Everything that is asked of the charging history: pure functions of its state."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from ..api import ChargingSession
+from .ere import ere_credits
+from .figures import average_power, duration, sum_known
+from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
+
+_NONE = ChargerHistory()
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """kWh and ERE credits of all sessions of a charger, as far as each is known."""
+
+    kwh: float | None
+    ere: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Extent of the history: sessions that Joulo lists, start of the oldest, last read of them all."""
+
+    sessions: int
+    oldest: datetime | None
+    last_full_read: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingEvent:
+    """An event that has not been fired: when it happened, and whether Joulo lists it."""
+
+    at: datetime
+    type: SessionEventType
+    session: ChargingSession
+    is_confirmed: bool
+
+
+def charger_ids(state: HistoryState) -> set[str]:
+    """Return the ids of all chargers that have sessions, also of those that the account has no more."""
+    return {charger_id for charger_id, charger in state.chargers.items() if charger.records}
+
+
+def timeline(state: HistoryState, charger_id: str) -> tuple[ChargingSession, ...]:
+    """Return all sessions of a charger, oldest first; see `ChargerHistory.timeline`."""
+    return state.chargers.get(charger_id, _NONE).timeline
+
+
+def completed(state: HistoryState, charger_id: str) -> tuple[ChargingSession, ...]:
+    """Return the completed sessions of a charger, oldest first; see `ChargerHistory.completed`."""
+    return state.chargers.get(charger_id, _NONE).completed
+
+
+def last_completed(state: HistoryState, charger_id: str) -> ChargingSession | None:
+    """Return the newest session of a charger that Joulo lists as ended."""
+    return next(reversed(completed(state, charger_id)), None)
+
+
+def newest(state: HistoryState, charger_id: str) -> ChargingSession | None:
+    """Return the session that is active on a charger, or else its last one."""
+    charger = state.chargers.get(charger_id, _NONE)
+    if (record := _active_record(charger)) is not None:
+        return record.observed
+    return next(reversed(charger.timeline), None)
+
+
+def is_active(state: HistoryState, charger_id: str) -> bool:
+    """Whether a session is active on a charger."""
+    return state.chargers.get(charger_id, _NONE).active is not None
+
+
+def has_active(state: HistoryState) -> bool:
+    """Whether a session is active on any charger."""
+    return any(charger.active is not None for charger in state.chargers.values())
+
+
+def active_power(state: HistoryState, charger_id: str) -> float | None:
+    """Return the average kW of the active session, from its start until its energy last grew."""
+    record = _active_record(state.chargers.get(charger_id, _NONE))
+    if record is None or record.observed is None or not record.readings:
+        return None
+    at, _ = record.readings[-1]
+    return average_power(record.observed.kwh, duration(record.observed.started_at, at))
+
+
+def value_of(state: HistoryState, session: ChargingSession) -> float | None:
+    """Return the EUR at which a session was valued; unknown as long as it was not."""
+    record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
+    return record.value if record else None
+
+
+def totals(state: HistoryState, charger_id: str) -> Totals:
+    """Return what a charger has delivered and earned; unknown until all sessions have been read once."""
+    if state.last_full_read is None:
+        return Totals(None, None)
+    sessions = timeline(state, charger_id)
+    return Totals(
+        sum_known([session.kwh for session in sessions]),
+        sum_known([ere_credits(session) for session in sessions]),
+    )
+
+
+def listed(state: HistoryState) -> Iterator[ChargingSession]:
+    """Yield every session that Joulo lists, as it does."""
+    for record in _records(state):
+        if record.listed is not None:
+            yield record.listed
+
+
+def coverage(state: HistoryState) -> Coverage:
+    """Return how far the history reaches."""
+    starts = [session.started_at for session in listed(state)]
+    return Coverage(len(starts), min(starts, default=None), state.last_full_read)
+
+
+def unsettled_since(state: HistoryState, overlap: timedelta) -> datetime | None:
+    """Return the moment from which on Joulo may still change figures, or has yet to list an end.
+
+    `overlap` is the time before the last complete read that counts as changeable. None asks for all.
+    """
+    if state.last_read is None:
+        return None
+    since = state.last_read - overlap
+    unconfirmed = (record.session for record in _records(state) if record.is_unconfirmed)
+    ended = (session for session in unconfirmed if (session.ended_at or since) > since)
+    return min([since, *(session.started_at for session in ended)])
+
+
+def pending_events(state: HistoryState, charger_id: str, now: datetime) -> Iterator[PendingEvent]:
+    """Yield the starts and ends on a charger that have happened by now and fired no event."""
+    since = state.announce_since
+    if since is None:
+        return
+    charger = state.chargers.get(charger_id, _NONE)
+    for session in charger.timeline:
+        announced = state.announced.get(session.id, ())
+        if len(announced) == len(SessionEventType):
+            continue
+        moments = (
+            (SessionEventType.STARTED, session.started_at),
+            (SessionEventType.COMPLETED, session.ended_at),
+        )
+        for event_type, at in moments:
+            if at is not None and event_type not in announced and since <= at <= now:
+                is_confirmed = charger.records[session.id].is_confirmed
+                yield PendingEvent(at, event_type, session, is_confirmed)
+
+
+def _active_record(charger: ChargerHistory) -> SessionRecord | None:
+    return charger.records.get(charger.active) if charger.active is not None else None
+
+
+def _records(state: HistoryState) -> Iterator[SessionRecord]:
+    for charger in state.chargers.values():
+        yield from charger.records.values()

@@ -1,0 +1,177 @@
+"""On-disk format of the charging history.
+
+A field that is missing or damaged falls back to its default; the others are kept.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mashumaro import field_options
+
+from ..api import ChargingSession, Cursor
+from ..api.models import Model, parse_model, parse_models
+from ..api.parsing import parse_datetime, parse_number, parse_text
+from .hourly import Reading
+from .model import Backfill, ChargerHistory, HistoryState, SessionRecord
+
+_RELOAD = timedelta(seconds=10)
+"""A reload takes less, a restart of Home Assistant more."""
+
+
+def from_stored(document: object, now: datetime) -> HistoryState:
+    """Return the state that a stored document holds, at a start of the integration right now."""
+    stored = parse_model(_StoredHistory)(document)
+    if stored is None:
+        return HistoryState(observing_since=now)
+    return HistoryState(
+        chargers=_chargers(stored),
+        announced=stored.told or {},
+        # Without a record of events that were fired, none is fired twice.
+        announce_since=stored.installed_at if stored.told is not None else stored.watched_until,
+        observing_since=_observing_since(stored, now),
+        last_read=stored.last_read,
+        last_full_read=stored.last_full_read,
+        backfill=stored.resume,
+        mismatch_snoozed_until=stored.reread_after,
+    )
+
+
+def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
+    """Return the document to store. It takes long for a long history: not for the event loop."""
+    records = {
+        session_id: record
+        for charger in state.chargers.values()
+        for session_id, record in charger.records.items()
+    }
+    return _StoredHistory(
+        installed_at=state.announce_since,
+        watched_since=state.observing_since,
+        watched_until=now,
+        last_read=state.last_read,
+        last_full_read=state.last_full_read,
+        reread_after=state.mismatch_snoozed_until,
+        resume=state.backfill,
+        sessions=tuple(record.listed for record in records.values() if record.listed),
+        live=tuple(record.observed for record in records.values() if record.observed),
+        readings={key: record.readings for key, record in records.items() if record.readings},
+        values={key: record.value for key, record in records.items() if record.value is not None},
+        told=dict(state.announced),
+    ).to_dict()
+
+
+def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
+    listed = {session.id: session for session in stored.sessions}
+    observed = {session.id: session for session in stored.live}
+    chargers: dict[str, dict[str, SessionRecord]] = {}
+    for session_id in listed | observed:
+        record = SessionRecord(
+            listed=listed.get(session_id),
+            observed=observed.get(session_id),
+            readings=stored.readings.get(session_id, ()),
+            value=stored.values.get(session_id),
+        )
+        chargers.setdefault(record.session.charger_id, {})[session_id] = record
+    return {charger_id: ChargerHistory(records=records) for charger_id, records in chargers.items()}
+
+
+def _observing_since(stored: _StoredHistory, now: datetime) -> datetime:
+    since, until = stored.watched_since, stored.watched_until
+    was_reload = until is not None and timedelta() <= now - until < _RELOAD
+    return since if since and was_reload else now
+
+
+def _items(value: object) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ()
+
+
+def _list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _parse_texts(value: object) -> tuple[str, ...]:
+    return tuple(text for item in _list(value) if (text := parse_text(item)) is not None)
+
+
+def _parse_backfill(value: object) -> Backfill | None:
+    match value:
+        case [begun, str(text)] if (at := parse_datetime(begun)) and (
+            moment := parse_datetime(text)
+        ):
+            return Backfill(at, Cursor(moment, text))
+    return None
+
+
+def _format_backfill(backfill: Backfill | None) -> tuple[str, str] | None:
+    return backfill and (backfill.begun.isoformat(), backfill.cursor.text)
+
+
+def _parse_reading(value: object) -> Reading | None:
+    match value:
+        case [float(at), float(kwh)]:
+            try:
+                return datetime.fromtimestamp(at, UTC), kwh
+            except ValueError, OverflowError, OSError:
+                return None
+    return None
+
+
+def _parse_readings(value: object) -> dict[str, tuple[Reading, ...]]:
+    return {
+        session_id: tuple(reading for item in _list(items) if (reading := _parse_reading(item)))
+        for session_id, items in _items(value)
+    }
+
+
+def _format_readings(readings: Mapping[str, Iterable[Reading]]) -> dict[str, list[list[float]]]:
+    """Return readings as short as they can be written: there are many."""
+    return {
+        session_id: [[at.timestamp(), float(kwh)] for at, kwh in items]
+        for session_id, items in readings.items()
+    }
+
+
+def _parse_values(value: object) -> dict[str, float]:
+    return {
+        session_id: number
+        for session_id, item in _items(value)
+        if (number := parse_number(item)) is not None
+    }
+
+
+def _parse_announced(value: object) -> dict[str, tuple[str, ...]] | None:
+    if not isinstance(value, dict):
+        return None
+    return {session_id: _parse_texts(items) for session_id, items in _items(value)}
+
+
+def _sessions() -> Any:
+    parse = parse_models(ChargingSession, lambda session: session.id)
+    return field(default=(), metadata=field_options(deserialize=parse))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredHistory(Model):
+    """The document. Its keys stay as the first version wrote them, whatever the state calls them."""
+
+    installed_at: datetime | None = None
+    watched_since: datetime | None = None
+    watched_until: datetime | None = None
+    last_read: datetime | None = None
+    last_full_read: datetime | None = None
+    reread_after: datetime | None = None
+    resume: Backfill | None = field(
+        default=None, metadata=field_options(_format_backfill, _parse_backfill)
+    )
+    sessions: tuple[ChargingSession, ...] = _sessions()
+    live: tuple[ChargingSession, ...] = _sessions()
+    readings: dict[str, tuple[Reading, ...]] = field(
+        default_factory=dict, metadata=field_options(_format_readings, _parse_readings)
+    )
+    values: dict[str, float] = field(
+        default_factory=dict, metadata=field_options(deserialize=_parse_values)
+    )
+    told: dict[str, tuple[str, ...]] | None = field(
+        default=None, metadata=field_options(deserialize=_parse_announced)
+    )

@@ -1,0 +1,356 @@
+"""Every way in which the charging history may change: pure functions from a state to the next one.
+
+Each returns the new state and what has changed in it. Where nothing has, that is the given state itself.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
+from .ere import ere_credits, estimated_ere, session_value
+from .hourly import Reading, hour_of
+from .model import (
+    Backfill,
+    Change,
+    ChargerHistory,
+    HistoryState,
+    SessionEventType,
+    SessionRecord,
+)
+
+type Transition = tuple[HistoryState, Change]
+
+_CONFIRM_REMOVAL = timedelta(minutes=10)
+"""Time between the two complete reads that have to miss a session before it goes."""
+
+
+def apply_report(state: HistoryState, chargers: Iterable[Charger], at: datetime) -> Transition:
+    """Take over what `/chargers` showed at a moment of the sessions that are active."""
+    draft = _Draft(state)
+    for charger in chargers:
+        draft.certify(charger)
+        _apply_charger(draft, charger, at)
+    return draft.finish()
+
+
+def _apply_charger(draft: _Draft, charger: Charger, at: datetime) -> None:
+    current = charger.current_session
+    if current is None or (not charger.is_charging and draft.is_confirmed(current.id, charger.id)):
+        # An answer that says "charging" and shows no session is no news.
+        if not charger.is_charging:
+            _end_active(draft, charger.id, at)
+        return
+    if draft.active(charger.id) != current.id:
+        # However late that is seen: the session before had ended when this one began.
+        _end_active(draft, charger.id, min(at, current.started_at))
+        draft.activate(charger.id, current.id)
+    before = draft.record(current.id, charger.id) or SessionRecord()
+    observed = _observed(charger, current, before.observed)
+    readings = _with_reading(before.readings, at, current.kwh_so_far)
+    if observed == before.observed and readings is before.readings:
+        return
+    is_progress = (
+        before.observed is not None
+        and before.observed.id_tag == observed.id_tag
+        and len(readings) == len(before.readings)
+    )
+    draft.put(
+        observed.id,
+        replace(before, observed=observed, readings=readings),
+        Change.PROGRESS if is_progress else Change.OBSERVED,
+    )
+
+
+def _observed(
+    charger: Charger, current: CurrentSession, before: ChargingSession | None
+) -> ChargingSession:
+    return ChargingSession(
+        id=current.id,
+        charger_id=charger.id,
+        charger_nickname=charger.nickname,
+        started_at=current.started_at,
+        kwh=current.kwh_so_far,
+        ere_credits=estimated_ere(current.kwh_so_far, current.started_at),
+        # The card stays the same for a whole session, even if an answer leaves it out.
+        id_tag=current.id_tag or (before.id_tag if before else None),
+    )
+
+
+def _with_reading(
+    readings: tuple[Reading, ...], at: datetime, kwh: float | None
+) -> tuple[Reading, ...]:
+    """Keep the last reading of every hour in which the energy changed; an equal one tells nothing."""
+    if kwh is None or (readings and readings[-1][1] == kwh):
+        return readings
+    if readings and hour_of(readings[-1][0]) == hour_of(at):
+        readings = readings[:-1]
+    return (*readings, (at, kwh))
+
+
+def end_active(state: HistoryState, charger_ids: Iterable[str], at: datetime) -> Transition:
+    """End the active sessions of chargers that the account has no more."""
+    draft = _Draft(state)
+    for charger_id in charger_ids:
+        _end_active(draft, charger_id, at)
+    return draft.finish()
+
+
+def _end_active(draft: _Draft, charger_id: str, at: datetime) -> None:
+    session_id = draft.active(charger_id)
+    if session_id is None:
+        return
+    draft.activate(charger_id, None)
+    record = draft.record(session_id, charger_id)
+    # A session that has moved goes on at another charger.
+    if record is not None and record.observed is not None and not draft.is_active(session_id):
+        ended = replace(record.observed, ended_at=at)
+        draft.put(session_id, replace(record, observed=ended), Change.OBSERVED)
+
+
+def upsert_listed(state: HistoryState, sessions: Iterable[ChargingSession]) -> Transition:
+    """Take over and value what `/sessions` lists."""
+    draft = _Draft(state)
+    for session in sessions:
+        before = draft.record(session.id, session.charger_id) or SessionRecord()
+        after = _with_listed(before, session)
+        if after.is_confirmed and not draft.is_active(session.id):
+            after = replace(after, observed=None)
+        if after != before:
+            is_news = after.listed != before.listed
+            draft.put(session.id, after, Change.SESSIONS if is_news else Change.OBSERVED)
+    return draft.finish()
+
+
+def _with_listed(before: SessionRecord, session: ChargingSession) -> SessionRecord:
+    if session.id_tag is None:
+        session = replace(session, id_tag=_known_tag(before))
+    if session == before.listed:
+        return before
+    gains_ere = before.listed and ere_credits(session) and not ere_credits(before.listed)
+    # A session that was worth nothing for want of energy, or goes on after all, is valued anew.
+    value = None if gains_ere or session.ended_at is None else before.value
+    return replace(before, listed=session, value=value)
+
+
+def _known_tag(record: SessionRecord) -> str | None:
+    """Return the tag that an earlier answer showed."""
+    earlier = (record.listed, record.observed)
+    return next((session.id_tag for session in earlier if session and session.id_tag), None)
+
+
+def assign_values(state: HistoryState, profile: AccountProfile | None) -> Transition:
+    """Value every completed session that has no value yet; a later price does not change a value."""
+    if profile == state.profile:
+        return state, Change.NONE
+    draft = _Draft(replace(state, profile=profile))
+    for charger_id in state.chargers:
+        draft.assign_values(charger_id)
+    return draft.finish()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteRead:
+    """A read of `/sessions` that reached its far end: the ids that it listed, and the time that it covers.
+
+    `since` is None where it covers all. `charger_ids` are those that the account has.
+    """
+
+    seen: Collection[str]
+    since: datetime | None
+    until: datetime
+    charger_ids: Collection[str]
+
+    def covers(self, record: SessionRecord) -> bool:
+        """Whether the read should list a session."""
+        started_at = (record.listed or record.session).started_at
+        return (self.since is None or started_at >= self.since) and started_at <= self.until
+
+
+def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Transition:
+    """Delete the sessions that two complete reads of their time, ten minutes apart, did not list.
+
+    A session whose charger neither the account nor the read has went with its charger, and is kept.
+    `HistoryState.missing_since` holds the sessions that wait for a second read.
+    """
+    if not read.seen:
+        return state, Change.NONE
+    covered = {
+        session_id: record.session.charger_id
+        for charger in state.chargers.values()
+        for session_id, record in charger.records.items()
+        if read.covers(record)
+    }
+    shown = {*read.charger_ids, *(covered[each] for each in read.seen if each in covered)}
+    active = {charger.active for charger in state.chargers.values()}
+    missing = {
+        session_id
+        for session_id, charger_id in covered.items()
+        if session_id not in read.seen and session_id not in active and charger_id in shown
+    }
+    since = {each: state.missing_since.get(each, at) for each in missing}
+    gone = {each for each in missing if at - since[each] >= _CONFIRM_REMOVAL}
+    elsewhere = {each: first for each, first in state.missing_since.items() if each not in covered}
+    waiting = elsewhere | {each: since[each] for each in missing - gone}
+    draft = _Draft(replace(state, missing_since=waiting))
+    for session_id in gone:
+        draft.remove(session_id, covered[session_id])
+    return draft.finish()
+
+
+def begin_observing(state: HistoryState, at: datetime) -> Transition:
+    """Let no session that started before the first read fire an event; later calls change nothing."""
+    if state.announce_since is not None:
+        return state, Change.NONE
+    return replace(state, announce_since=at), Change.PLANNING
+
+
+def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:
+    """Remember where a read of all sessions goes on after a restart, or that there is none."""
+    return replace(state, backfill=backfill), Change.PLANNING
+
+
+def finish_read(state: HistoryState, begun: datetime, *, full: bool) -> Transition:
+    """Note that a read that began at a moment has reached its far end: all sessions, if `full`."""
+    if not full:
+        return replace(state, last_read=begun), Change.PLANNING
+    state = replace(state, last_read=begun, last_full_read=begun, backfill=None)
+    return state, Change.PLANNING | Change.SYNC
+
+
+def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
+    """Let a difference from Joulo's totals have nothing read again until a moment."""
+    if until == state.mismatch_snoozed_until:
+        return state, Change.NONE
+    return replace(state, mismatch_snoozed_until=until), Change.PLANNING
+
+
+def mark_announced(
+    state: HistoryState, events: Iterable[tuple[str, SessionEventType]]
+) -> Transition:
+    """Remember events as fired, by session id and type."""
+    announced = dict(state.announced)
+    for session_id, event_type in events:
+        announced[session_id] = (*announced.get(session_id, ()), event_type)
+    return replace(state, announced=announced), Change.ANNOUNCED
+
+
+@dataclass(slots=True)
+class _ChargerDraft:
+    """A charger's history that may be changed: its records are a copy."""
+
+    records: dict[str, SessionRecord] = field(default_factory=dict)
+    active: str | None = None
+    mid_certified: bool | None = None
+
+    def freeze(self) -> ChargerHistory:
+        return ChargerHistory(
+            records=self.records, active=self.active, mid_certified=self.mid_certified
+        )
+
+
+class _Draft:
+    """Changes to a state that come into force together; a charger is copied when it is first touched."""
+
+    def __init__(self, state: HistoryState) -> None:
+        self._state = state
+        self._touched: dict[str, _ChargerDraft] = {}
+        self._change = Change.NONE
+
+    def finish(self) -> Transition:
+        """Return the next state, and what has changed in it."""
+        if not self._touched:
+            return self._state, self._change
+        chargers = dict(self._state.chargers)
+        chargers |= {charger_id: draft.freeze() for charger_id, draft in self._touched.items()}
+        return replace(self._state, chargers=chargers), self._change
+
+    def active(self, charger_id: str) -> str | None:
+        """Return the id of the session that is active on a charger."""
+        charger = self._look(charger_id)
+        return charger.active if charger else None
+
+    def is_active(self, session_id: str) -> bool:
+        """Whether a session is active on any charger."""
+        return any(self.active(charger_id) == session_id for charger_id in self._charger_ids())
+
+    def is_confirmed(self, session_id: str, charger_id: str) -> bool:
+        """Whether Joulo lists a session with its end."""
+        record = self.record(session_id, charger_id)
+        return record is not None and record.is_confirmed
+
+    def record(self, session_id: str, charger_id: str) -> SessionRecord | None:
+        """Return what is known of a session, which most likely is on the given charger."""
+        holder = self._holder(session_id, charger_id)
+        charger = self._look(holder) if holder is not None else None
+        return charger.records[session_id] if charger else None
+
+    def activate(self, charger_id: str, session_id: str | None) -> None:
+        """Let another session be active on a charger, or none."""
+        self._touch(charger_id).active = session_id
+        self._change |= Change.ACTIVE
+
+    def certify(self, charger: Charger) -> None:
+        """Take over whether a charger is MID-certified, and value what waited for that."""
+        before = self._look(charger.id)
+        if before is None or before.mid_certified is not charger.mid_certified:
+            self._touch(charger.id).mid_certified = charger.mid_certified
+            self.assign_values(charger.id)
+
+    def put(self, session_id: str, record: SessionRecord, change: Change) -> None:
+        """Keep a record at the charger of its session, and value it."""
+        charger_id = record.session.charger_id
+        holder = self._holder(session_id, charger_id)
+        if holder is not None and holder != charger_id:
+            del self._touch(holder).records[session_id]
+        self._touch(charger_id).records[session_id] = self._valued(record)
+        self._change |= change
+
+    def remove(self, session_id: str, charger_id: str) -> None:
+        """Delete a session."""
+        del self._touch(charger_id).records[session_id]
+        self._change |= Change.SESSIONS
+
+    def assign_values(self, charger_id: str) -> None:
+        """Value the sessions of a charger that can be valued by now."""
+        charger = self._look(charger_id)
+        for session_id, record in tuple(charger.records.items()) if charger else ():
+            if (valued := self._valued(record)) is not record:
+                self._touch(charger_id).records[session_id] = valued
+
+    def _valued(self, record: SessionRecord) -> SessionRecord:
+        listed = record.listed
+        if record.value is not None or listed is None or listed.ended_at is None:
+            return record
+        charger = self._look(listed.charger_id)
+        value = session_value(
+            listed,
+            self._state.profile,
+            mid_certified=charger.mid_certified if charger else None,
+        )
+        if value is None:
+            return record
+        self._change |= Change.VALUES
+        return replace(record, value=value)
+
+    def _holder(self, session_id: str, charger_id: str) -> str | None:
+        """Return the id of the charger that has a session; the given one is looked at first."""
+        for each in (charger_id, *self._charger_ids()):
+            charger = self._look(each)
+            if charger is not None and session_id in charger.records:
+                return each
+        return None
+
+    def _charger_ids(self) -> Collection[str]:
+        return self._state.chargers.keys() | self._touched.keys()
+
+    def _look(self, charger_id: str) -> ChargerHistory | _ChargerDraft | None:
+        return self._touched.get(charger_id) or self._state.chargers.get(charger_id)
+
+    def _touch(self, charger_id: str) -> _ChargerDraft:
+        if charger_id not in self._touched:
+            before = self._state.chargers.get(charger_id, ChargerHistory())
+            self._touched[charger_id] = _ChargerDraft(
+                dict(before.records), before.active, before.mid_certified
+            )
+        return self._touched[charger_id]

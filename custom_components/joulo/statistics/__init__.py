@@ -1,0 +1,1 @@
+"""Long-term statistics of the charging history: the rows that should be, and their import."""

@@ -1,0 +1,180 @@
+"""Reads `/sessions` into the history: the newest with every poll, all of them in the background."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+import logging
+from typing import TYPE_CHECKING
+
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_call_later
+from homeassistant.util import dt as dt_util
+
+from ..api import Endpoint, JouloClient, JouloError, JouloRateLimitError, SessionPaginator
+from ..devices import charger_ids
+from ..history import SessionHistory
+from ..sessions import queries, transitions
+from ..sessions.model import Backfill
+
+if TYPE_CHECKING:
+    from ..data import JouloConfigEntry
+
+_LOGGER = logging.getLogger(__name__)
+
+_OVERLAP = timedelta(days=14)
+"""Time before the last read that is read again: Joulo revises figures after the end."""
+_FULL_READ_EVERY = timedelta(days=30)
+_MARGIN = 1.0
+"""Seconds; Home Assistant's timers fire up to one early, and the rate limiter would refuse."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A read of one or more pages: when it began, the time that it covers, and whether that is all."""
+
+    paginator: SessionPaginator
+    begun: datetime
+    since: datetime | None
+    until: datetime
+    full: bool
+
+
+class SessionFetcher:
+    """Reads sessions page by page, one read at a time."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: JouloConfigEntry,
+        client: JouloClient,
+        history: SessionHistory,
+    ) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._client = client
+        self._history = history
+        self._current: _Read | None = None
+        self._interrupted: _Read | None = None
+        self._cancel: CALLBACK_TYPE | None = None
+        self._full_read_requested = False
+        self._stopped = False
+
+    @callback
+    def async_start(self) -> None:
+        """Go on with a read of all sessions that an earlier run left unfinished, until the entry unloads."""
+        self._entry.async_on_unload(self._async_stop)
+        if (backfill := self._history.state.backfill) is not None:
+            self._resume_backfill(backfill)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no page is being read, and no full read is waiting."""
+        return (
+            self._current is None
+            and self._history.state.backfill is None
+            and not self._full_read_requested
+        )
+
+    def request_full_read(self) -> None:
+        """Read all sessions again, from the next poll on."""
+        self._full_read_requested = True
+
+    async def async_read(self) -> None:
+        """Read the newest page; raises JouloError. Further pages follow in the background."""
+        read = self._new_read(dt_util.utcnow())
+        await self._read_page(read)
+        # The read that is under way covers the sessions behind this page.
+        if self._current is not None:
+            return
+        if (backfill := self._history.state.backfill) is None:
+            self._proceed(read)
+        else:
+            self._resume_backfill(backfill)
+
+    @callback
+    def _async_stop(self) -> None:
+        self._stopped = True
+        if self._cancel is not None:
+            self._cancel()
+
+    def _new_read(self, now: datetime) -> _Read:
+        self._history.async_update(transitions.begin_observing, now)
+        full = self._is_full_read_due(now)
+        since = None if full else queries.unsettled_since(self._history.state, _OVERLAP)
+        return _Read(SessionPaginator(self._client, since=since), now, since, now, full)
+
+    def _is_full_read_due(self, now: datetime) -> bool:
+        if self._current is not None or self._history.state.backfill is not None:
+            return False
+        last = self._history.state.last_full_read
+        return self._full_read_requested or last is None or now - last >= _FULL_READ_EVERY
+
+    async def _read_page(self, read: _Read) -> None:
+        sessions = await read.paginator.fetch_page()
+        self._history.async_update(transitions.upsert_listed, sessions)
+
+    def _resume_backfill(self, backfill: Backfill) -> None:
+        """Go on with a read of all sessions: of this run where it stopped, or of an earlier run."""
+        if self._interrupted is not None:
+            self._schedule_next_page(self._interrupted)
+            return
+        begun, cursor = backfill
+        paginator = SessionPaginator(self._client, until=cursor)
+        self._schedule_next_page(_Read(paginator, begun, None, cursor.moment, full=True))
+
+    def _proceed(self, read: _Read) -> None:
+        """Finish a read that has come to its end, or schedule its next page."""
+        if read.paginator.complete:
+            self._finish(read)
+            return
+        if read.full and (cursor := read.paginator.until) is not None:
+            self._history.async_update(transitions.set_backfill, Backfill(read.begun, cursor))
+        self._schedule_next_page(read)
+
+    def _finish(self, read: _Read) -> None:
+        self._current = None
+        seen = read.paginator.seen
+        known = any(queries.listed(self._history.state))
+        if read.paginator.truncated or (read.full and known and not seen):
+            # The read proves nothing of older sessions: the next poll begins anew.
+            if read.full:
+                self._full_read_requested = True
+                self._history.async_update(transitions.set_backfill, None)
+            return
+        complete = transitions.CompleteRead(
+            seen=seen,
+            since=read.since,
+            until=read.until,
+            charger_ids=charger_ids(dr.async_get(self._hass), self._entry),
+        )
+        self._history.async_update(transitions.remove_missing, complete, dt_util.utcnow())
+        self._history.async_update(transitions.finish_read, read.begun, full=read.full)
+        if read.full:
+            # Sessions that are missing go once a second read misses them too.
+            self._full_read_requested = bool(self._history.state.missing_since)
+
+    def _schedule_next_page(self, read: _Read, wait: float = 0) -> None:
+        if self._stopped:
+            return
+        self._current, self._interrupted = read, None
+        wait = max(wait, self._client.rate_limiter.retry_in(Endpoint.HISTORY)) + _MARGIN
+
+        @callback
+        def read_next_page(_now: datetime) -> None:
+            self._entry.async_create_background_task(
+                self._hass, self._async_read_next_page(read), "Reading older charging sessions"
+            )
+
+        self._cancel = async_call_later(self._hass, wait, read_next_page)
+
+    async def _async_read_next_page(self, read: _Read) -> None:
+        try:
+            await self._read_page(read)
+        except JouloRateLimitError as error:
+            self._schedule_next_page(read, error.retry_after)
+        except JouloError as error:
+            # The next poll goes on with a full read where it is, and begins any other anew.
+            _LOGGER.debug("Reading older charging sessions stopped: %s", error)
+            self._current, self._interrupted = None, read if read.full else None
+        else:
+            self._proceed(read)

@@ -1,0 +1,169 @@
+"""Publishes starts and ends of charging sessions as events, each once."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.components.event.const import DOMAIN as EVENT_DOMAIN
+from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant, callback
+from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers.event import async_track_point_in_utc_time
+from homeassistant.helpers.start import async_at_started
+from homeassistant.util import dt as dt_util
+
+from ..const import DOMAIN, EVENT_KEY
+from ..devices import unique_id
+from ..history import SessionHistory
+from ..sessions import queries, transitions
+from ..sessions.figures import as_attributes
+from ..sessions.model import Change, SessionEventType
+from ..sessions.queries import PendingEvent
+
+if TYPE_CHECKING:
+    from ..data import JouloConfigEntry
+
+_CONFIRMATION_TIMEOUT = timedelta(minutes=15)
+"""Time for which a completion waits until Joulo lists the end, with the final figures."""
+_LATE_AFTER = timedelta(days=1)
+"""An event this long after its moment is late, even if Home Assistant was up: Joulo was late."""
+
+type Fire = Callable[[SessionEventType, dict[str, Any]], None]
+
+
+class SessionEventPublisher:
+    """Fires the events that the history has and that were not fired yet.
+
+    Events are remembered as fired, and stored, just before they are fired: a crash can lose some, and
+    never fires one twice.
+    """
+
+    def __init__(
+        self, hass: HomeAssistant, entry: JouloConfigEntry, history: SessionHistory
+    ) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._history = history
+        self._subscribers: dict[str, Fire] = {}
+        self._noticed_at: dict[str, datetime] = {}
+        """When an end was noticed that Joulo does not list yet, by session id."""
+        self._cancel_timeout: CALLBACK_TYPE | None = None
+        self._lock = asyncio.Lock()
+        self._started = False
+        self._stopped = False
+
+    @callback
+    def async_subscribe(self, charger_id: str, fire: Fire) -> CALLBACK_TYPE:
+        """Subscribe to a charger's session events, including pending ones. Return the unsubscribe function."""
+        self._subscribers[charger_id] = fire
+        self.async_schedule()
+
+        @callback
+        def unsubscribe() -> None:
+            del self._subscribers[charger_id]
+
+        return unsubscribe
+
+    @callback
+    def async_start(self) -> None:
+        """Publish from now on, until the entry is unloaded; nothing before Home Assistant has started."""
+        self._started = True
+        changes = Change.ACTIVE | Change.OBSERVED | Change.SESSIONS
+        for unsubscribe in (
+            self._history.async_listen(self.async_schedule, changes),
+            async_at_started(self._hass, self.async_schedule),
+            self._cancel,
+        ):
+            self._entry.async_on_unload(unsubscribe)
+
+    async def async_stop(self) -> None:
+        """Publish nothing more. Events that were remembered as fired have been fired on return."""
+        self._stopped = True
+        async with self._lock:
+            pass
+
+    @callback
+    def async_schedule(self, *_: object) -> None:
+        """Publish what is pending, but nothing before automations can hear it."""
+        if self._started and self._hass.state is CoreState.running:
+            self._entry.async_create_task(
+                self._hass, self._async_publish(), "Publish session events"
+            )
+
+    async def _async_publish(self) -> None:
+        async with self._lock:
+            # While Home Assistant stops, nothing is stored before its very end.
+            if self._stopped or self._hass.state is not CoreState.running:
+                return
+            now = dt_util.utcnow()
+            # Events of one moment keep their order: an end comes before its successor's start.
+            due = sorted(self._due(now), key=lambda event: event.at)
+            self._schedule_timeout()
+            if due:
+                await self._async_fire(due)
+
+    async def _async_fire(self, events: Sequence[PendingEvent]) -> None:
+        self._history.async_update(
+            transitions.mark_announced, [(event.session.id, event.type) for event in events]
+        )
+        await self._history.async_save()
+        for event in events:
+            if fire := self._subscribers.get(event.session.charger_id):
+                fire(event.type, self._attributes(event))
+
+    def _due(self, now: datetime) -> list[PendingEvent]:
+        """Return the events to fire, and note since when others wait for Joulo to list an end."""
+        due: list[PendingEvent] = []
+        waiting: dict[str, datetime] = {}
+        for event in self._pending(now):
+            noticed_at = self._noticed_at.get(event.session.id, now)
+            if (
+                event.type is SessionEventType.STARTED
+                or event.is_confirmed
+                or now - noticed_at >= _CONFIRMATION_TIMEOUT
+            ):
+                due.append(event)
+            else:
+                waiting[event.session.id] = noticed_at
+        self._noticed_at = waiting
+        return due
+
+    def _pending(self, now: datetime) -> Iterator[PendingEvent]:
+        state = self._history.state
+        for charger_id in queries.charger_ids(state):
+            # A charger without a subscriber gets its entity later, unless the user has disabled it.
+            if charger_id in self._subscribers or self._is_disabled(charger_id):
+                yield from queries.pending_events(state, charger_id, now)
+
+    @callback
+    def _schedule_timeout(self) -> None:
+        """Look again when the oldest unconfirmed end has waited long enough."""
+        self._cancel()
+        if self._noticed_at:
+            self._cancel_timeout = async_track_point_in_utc_time(
+                self._hass,
+                self.async_schedule,
+                min(self._noticed_at.values()) + _CONFIRMATION_TIMEOUT,
+            )
+
+    @callback
+    def _cancel(self) -> None:
+        if self._cancel_timeout is not None:
+            self._cancel_timeout()
+            self._cancel_timeout = None
+
+    def _is_disabled(self, charger_id: str) -> bool:
+        """Whether the user has disabled the charger's event entity: its events are never fired."""
+        registry = er.async_get(self._hass)
+        entity_id = registry.async_get_entity_id(
+            EVENT_DOMAIN, DOMAIN, unique_id(charger_id, EVENT_KEY)
+        )
+        entity = registry.async_get(entity_id) if entity_id else None
+        return entity is not None and entity.disabled
+
+    def _attributes(self, event: PendingEvent) -> dict[str, Any]:
+        state = self._history.state
+        observing_since = state.observing_since
+        was_away = observing_since is not None and event.at < observing_since
+        late = was_away or dt_util.utcnow() - event.at >= _LATE_AFTER
+        return as_attributes(event.session, queries.value_of(state, event.session)) | {"late": late}
