@@ -37,7 +37,7 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant
 
 from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
-from custom_components.joulo.api.client import LARGEST_PAGE
+from custom_components.joulo.api.documents import MAX_PAGE_SIZE
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions import transitions
@@ -250,7 +250,7 @@ async def measure_start(hass: HomeAssistant, entry_id: str, costs: Costs) -> Non
 
 async def measure_page(history: SessionHistory, costs: Costs, blocks: Blocks) -> None:
     """Take over corrections, a page at a time, with everything that follows on the event loop."""
-    newest = past(LARGEST_PAGE)
+    newest = past(MAX_PAGE_SIZE)
     times = []
     async with blocks.during("first load"):
         for correction in range(1, 21):

@@ -59,7 +59,8 @@ async def test_another_account_has_a_gate_of_its_own(
 ) -> None:
     cloud.accounts.append(SimulatedAccount(token="joulo_neighbour"))
     await async_get_client(hass, known).chargers()
-    assert await async_get_client(hass, Credentials(known.url, "joulo_neighbour")).chargers() == ()
+    neighbour = async_get_client(hass, Credentials(known.url, "joulo_neighbour"))
+    assert (await neighbour.chargers()).data == ()
     assert cloud.refused() == []
 
 
@@ -71,7 +72,7 @@ async def test_a_refused_token_stays_refused_for_every_client(
         await async_get_client(hass, known).chargers()
     await advance(86_400)
     client = async_get_client(hass, known)
-    for ask in (client.chargers, client.energy, client.me, client.session_page):
+    for ask in (client.chargers, client.energy, client.account_profile, client.session_page):
         with pytest.raises(JouloAuthError):
             await ask()
     assert len(cloud.requests) == 1
@@ -131,9 +132,9 @@ async def test_what_the_old_token_lacked_is_asked_with_the_new_one(
 ) -> None:
     cloud.fail("/me", fault, times=1)
     with pytest.raises(JouloError):
-        await async_get_client(hass, known).me()
+        await async_get_client(hass, known).account_profile()
     new = async_get_trial_client(hass, Credentials(known.url, account.rotate_token()), known)
-    assert (await new.me()).id == account.id
+    assert (await new.account_profile()).data.id == account.id
 
 
 async def test_the_first_token_of_all_begins_with_nothing(

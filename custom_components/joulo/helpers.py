@@ -91,9 +91,9 @@ def async_get_trial_client(
     rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
     before = rate_limiters.get(entered)
     if before is not None and before.token_rejected:
-        rate_limiters[entered] = before.for_next_token()
+        rate_limiters[entered] = before.for_replacement_token()
     elif before is None and current in rate_limiters:
-        rate_limiters[entered] = rate_limiters[current].for_next_token()
+        rate_limiters[entered] = rate_limiters[current].for_replacement_token()
     return async_get_client(hass, entered)
 
 
@@ -103,7 +103,7 @@ def async_adopt_rate_limiter(hass: HomeAssistant, before: Credentials, after: Cr
     rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
     if before != after:
         rate_limiters.pop(before, None)
-    rate_limiters[after].accept()
+    rate_limiters[after].adopt_responses()
 
 
 def translated_error(error: JouloError) -> TranslatedError:

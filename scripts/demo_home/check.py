@@ -90,7 +90,7 @@ async def problems(stage: Stage, introduction: Introduction) -> list[str]:
         found += await history.problems(stage, introduction, connection)
         print(_table(await _entities(connection, introduction.entry_id)))
     _, traffic = await stage.books()
-    if refused := traffic["token_rejected"]:
+    if refused := traffic["refused"]:
         found.append(f"The simulator refused {refused} of {traffic['total']} requests as too fast.")
     return found
 

@@ -1,4 +1,4 @@
-"""Tests of the client, and what they share: payloads from files, and a Joulo that says what it is told."""
+"""Tests of the client, and their helpers: payloads from files, and clients of small loopback servers."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -27,65 +27,74 @@ _JSON = "application/json"
 
 
 def payload(name: str) -> Any:
-    """Return what Joulo answers, from a file in `tests/fixtures`."""
+    """Return a document as Joulo sends it, from a file in `tests/fixtures`."""
     return json.loads((_FIXTURES / f"{name}.json").read_bytes())
 
 
 @asynccontextmanager
-async def asking(
+async def client_of(
     url: str, *, token: str = DEMO_TOKEN, rate_limiter: RateLimiter | None = None
 ) -> AsyncGenerator[JouloClient]:
-    """Yield a client with a web session of its own."""
+    """Yield a client of the API at an address, with a web session of its own."""
     async with ClientSession() as http:
         yield JouloClient(http, token, url=url, rate_limiter=rate_limiter)
 
 
 @asynccontextmanager
-async def handled_by(handler: Handler) -> AsyncGenerator[JouloClient]:
-    """Yield a client of a loopback server that does the same at every path."""
+async def server(handler: Handler) -> AsyncGenerator[str]:
+    """Yield the address of a loopback server that handles every path alike."""
     runner = web.ServerRunner(
         web.Server(handler, access_log=None, handler_cancellation=True), shutdown_timeout=1
     )
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        async with asking(f"http://127.0.0.1:{runner.addresses[0][1]}") as client:
-            yield client
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 
 
 @asynccontextmanager
-async def told(*answers: object) -> AsyncGenerator[JouloClient]:
-    """Yield a client that is told these documents (bytes as they are) in turn, the last one ever after."""
-    turns = chain(answers, repeat(answers[-1]))
-
-    async def handle(_request: web.BaseRequest) -> web.Response:
-        answer = next(turns)
-        body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        return web.Response(body=body, content_type=_JSON)
-
-    async with handled_by(handle) as client:
+async def client_of_server(handler: Handler) -> AsyncGenerator[JouloClient]:
+    """Yield a client of a loopback server that handles every path alike."""
+    async with server(handler) as url, client_of(url) as client:
         yield client
 
 
-async def error_of(asked: Awaitable[object]) -> JouloError:
-    """Return the error that an answer turns out to be; it does not hold the token."""
+@asynccontextmanager
+async def client_receiving(*documents: object) -> AsyncGenerator[JouloClient]:
+    """Yield a client that receives these documents in turn, then always the last one.
+
+    A document in bytes is sent as it is, any other one as JSON.
+    """
+    remaining = chain(documents, repeat(documents[-1]))
+
+    async def handle(_request: web.BaseRequest) -> web.Response:
+        document = next(remaining)
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return web.Response(body=body, content_type=_JSON)
+
+    async with client_of_server(handle) as client:
+        yield client
+
+
+async def error_of(request: Awaitable[object]) -> JouloError:
+    """Return the error that a request raises. Neither its text nor its traceback holds the token."""
     with pytest.raises(JouloError) as caught:
-        await asked
+        await request
     assert str(caught.value)
     shown = [str(caught.value), repr(caught.value), *traceback.format_exception(caught.value)]
     assert DEMO_TOKEN not in "".join(shown)
     return caught.value
 
 
-def reported(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Return the lines that the client has logged."""
-    name = "custom_components.joulo.api.client"
+def logged(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return the lines that the client has logged about documents."""
+    name = "custom_components.joulo.api.documents"
     return [record.getMessage() for record in caplog.records if record.name == name]
 
 
 async def until(happened: Callable[[], bool]) -> None:
-    """Let the loop run until something has happened."""
-    while not happened():  # noqa: ASYNC110 - the network tells nobody
+    """Let the event loop run until something has happened."""
+    while not happened():  # noqa: ASYNC110 - the network notifies nobody
         await asyncio.sleep(0)

@@ -1,4 +1,4 @@
-"""Orders change something: registering and restarting a charger. Each is sent once, and never by itself."""
+"""Commands: registering and restarting a charger. Each is sent once, and never repeated."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -43,11 +43,11 @@ from tests.simulator import (
     serve,
 )
 
-from . import asking, error_of, handled_by, payload, told, until
+from . import client_of, client_of_server, client_receiving, error_of, payload, until
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
-type Order = Callable[[JouloClient], Awaitable[object]]
+type Command = Callable[[JouloClient], Awaitable[object]]
 
 IDENTITY = "CARPORT_2"
 PASSWORD = "a8f3b2e1c4d5"
@@ -64,8 +64,8 @@ def restart(client: JouloClient) -> Awaitable[bool]:
     return client.restart_charger(OPRIT_ID, hard=False)
 
 
-EACH_ORDER = pytest.mark.parametrize(
-    ("order", "path", "endpoint"),
+EACH_COMMAND = pytest.mark.parametrize(
+    ("command", "path", "endpoint"),
     [
         pytest.param(register, REGISTRATION, Endpoint.REGISTRATION, id="register"),
         pytest.param(restart, RESTART, Endpoint.RESTART, id="restart"),
@@ -76,23 +76,23 @@ EACH_ORDER = pytest.mark.parametrize(
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[JouloClient]:
     """Return a client of the simulated cloud."""
-    async with asking(url) as client:
+    async with client_of(url) as client:
         yield client
 
 
-def answering(status: int, **options: Any) -> AbstractAsyncContextManager[JouloClient]:
-    """Yield a client that is answered with this status, whatever it orders."""
+def client_of_status(status: int, **options: Any) -> AbstractAsyncContextManager[JouloClient]:
+    """Yield a client of a server that responds with this status to everything."""
 
     async def handle(_request: web.BaseRequest) -> web.Response:
         return web.Response(status=status, **options)
 
-    return handled_by(handle)
+    return client_of_server(handle)
 
 
 # Registering
 
 
-async def test_a_registered_charger_comes_with_what_it_needs_to_connect(
+async def test_a_registered_charger_comes_with_its_access_data(
     client: JouloClient, cloud: SimulatedCloud, account: SimulatedAccount
 ) -> None:
     registered = await client.register_charger("Carport", IDENTITY)
@@ -112,7 +112,7 @@ async def test_a_registered_charger_comes_with_what_it_needs_to_connect(
     }
 
 
-async def test_joulo_chooses_the_identity_where_none_is_asked_for(
+async def test_joulo_chooses_the_identity_if_none_is_given(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     registered = await client.register_charger("Carport")
@@ -120,8 +120,8 @@ async def test_joulo_chooses_the_identity_where_none_is_asked_for(
     assert cloud.requests[0].body == {"nickname": "Carport", "connection_type": "ocpp"}
 
 
-async def test_the_documented_answer_is_read_whole() -> None:
-    async with told(payload("registered_charger_documented")) as client:
+async def test_the_documented_response_is_parsed_completely() -> None:
+    async with client_receiving(payload("registered_charger_documented")) as client:
         assert await register(client) == RegisteredCharger(
             id=OPRIT_ID,
             nickname="Oprit",
@@ -137,7 +137,7 @@ async def test_the_documented_answer_is_read_whole() -> None:
 
 async def test_the_password_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    async with told(payload("registered_charger_documented")) as client:
+    async with client_receiving(payload("registered_charger_documented")) as client:
         registered = await register(client)
     assert registered.ocpp.password == PASSWORD
     assert PASSWORD not in repr(registered)
@@ -148,25 +148,25 @@ async def test_the_password_is_shown_nowhere(caplog: pytest.LogCaptureFixture) -
 @pytest.mark.parametrize(
     "ocpp", [None, "CHARGER-001", [], {}, {"identity": 7, "endpoint": "", "password": None}]
 )
-async def test_what_it_needs_to_connect_is_absent_where_it_cannot_be_read(ocpp: object) -> None:
-    """The charger is registered all the same, which is worth knowing."""
-    async with told({"id": OPRIT_ID, "ocpp": ocpp}) as client:
+async def test_access_data_that_cannot_be_parsed_is_absent(ocpp: object) -> None:
+    """The charger is registered all the same, and must be returned."""
+    async with client_receiving({"id": OPRIT_ID, "ocpp": ocpp}) as client:
         assert await register(client) == RegisteredCharger(id=OPRIT_ID)
 
 
-@pytest.mark.parametrize("answer", [{}, {"id": None}, {"ocpp": {"password": PASSWORD}}, [], b"{"])
-async def test_an_answer_without_a_charger_is_a_response_error(answer: object) -> None:
-    async with told(answer) as client:
+@pytest.mark.parametrize("document", [{}, {"id": None}, {"ocpp": {"password": PASSWORD}}, [], b"{"])
+async def test_a_document_without_a_charger_is_a_response_error(document: object) -> None:
+    async with client_receiving(document) as client:
         error = await error_of(register(client))
     assert isinstance(error, JouloResponseError)
     assert PASSWORD not in str(error)
 
 
-async def test_a_charger_that_is_listed_later_knows_no_password(
+async def test_a_charger_that_is_listed_later_has_no_password(
     client: JouloClient,
 ) -> None:
     registered = await client.register_charger("Carport", IDENTITY)
-    listed = {charger.id: charger for charger in await client.chargers()}
+    listed = {charger.id: charger for charger in (await client.chargers()).data}
     assert type(listed[registered.id]) is Charger
     assert "ocpp" not in asdict(listed[registered.id])
 
@@ -179,7 +179,7 @@ async def test_a_charger_that_is_listed_later_knows_no_password(
         ("Carport", "CHARGER-001", "ocpp_identity is already in use"),
     ],
 )
-async def test_joulos_own_sentence_tells_why_a_registration_is_refused(
+async def test_a_rejection_carries_joulos_own_sentence(
     client: JouloClient, nickname: str, identity: str | None, reason: str
 ) -> None:
     error = await error_of(client.register_charger(nickname, identity))
@@ -190,19 +190,19 @@ async def test_joulos_own_sentence_tells_why_a_registration_is_refused(
 
 @pytest.mark.parametrize("status", [400, 405, 409, 422])
 @pytest.mark.parametrize("body", ["", "<html>", "[]", '{"error": {}}', '{"message": "no"}'])
-async def test_a_refusal_without_a_sentence_is_told_by_its_number(status: int, body: str) -> None:
-    async with answering(status, text=body) as client:
+async def test_a_rejection_without_a_sentence_carries_its_status(status: int, body: str) -> None:
+    async with client_of_status(status, text=body) as client:
         error = await error_of(register(client))
     assert isinstance(error, JouloRejectedError)
     assert error.reason == f"HTTP {status}"
 
 
-async def test_a_sentence_that_repeats_the_token_is_told_without_it() -> None:
+async def test_a_sentence_that_repeats_the_token_is_shown_without_it() -> None:
     async def echo(request: web.BaseRequest) -> web.Response:
         sent = request.headers["Authorization"]
         return web.json_response({"error": f"I do not know what {sent} is"}, status=400)
 
-    async with handled_by(echo) as client:
+    async with client_of_server(echo) as client:
         error = await error_of(register(client))
     assert isinstance(error, JouloRejectedError)
     assert error.reason == "I do not know what Bearer ... is"
@@ -212,7 +212,7 @@ async def test_a_sentence_that_repeats_the_token_is_told_without_it() -> None:
 
 
 @pytest.mark.parametrize(("hard", "kind"), [(False, "Soft"), (True, "Hard")])
-async def test_a_restart_names_the_charger_and_how(
+async def test_a_restart_names_the_charger_and_its_kind(
     client: JouloClient, cloud: SimulatedCloud, *, hard: bool, kind: str
 ) -> None:
     assert await client.restart_charger(OPRIT_ID, hard=hard) is True
@@ -221,16 +221,18 @@ async def test_a_restart_names_the_charger_and_how(
     assert request.body == {"charger_id": OPRIT_ID, "type": kind}
 
 
-async def test_a_restart_that_nobody_saw_is_not_confirmed(
+async def test_a_restart_that_joulo_did_not_see_is_not_confirmed(
     client: JouloClient, account: SimulatedAccount
 ) -> None:
     account.reboot_outcome = Reboot.ACCEPTED
     assert await restart(client) is False
 
 
-@pytest.mark.parametrize("answer", [{}, {"confirmed_by_boot": None}, {"confirmed_by_boot": "yes"}])
-async def test_only_a_clear_yes_confirms_a_restart(answer: object) -> None:
-    async with told(answer) as client:
+@pytest.mark.parametrize(
+    "document", [{}, {"confirmed_by_boot": None}, {"confirmed_by_boot": "yes"}]
+)
+async def test_only_true_confirms_a_restart(document: object) -> None:
+    async with client_receiving(document) as client:
         assert await restart(client) is False
 
 
@@ -245,7 +247,7 @@ async def test_five_minutes_lie_between_two_restarts(
     assert cloud.count(RESTART, "POST") == 3
 
 
-async def test_a_charger_out_of_reach_is_no_fault_of_joulo(
+async def test_an_offline_charger_is_not_a_server_error(
     client: JouloClient, account: SimulatedAccount
 ) -> None:
     account.charger(OPRIT_ID).status = "offline"
@@ -253,8 +255,8 @@ async def test_a_charger_out_of_reach_is_no_fault_of_joulo(
 
 
 @pytest.mark.parametrize("body", ["", "<html>", '{"message": "Service is degraded"}'])
-async def test_a_gateway_that_cannot_reach_joulo_says_nothing_of_the_charger(body: str) -> None:
-    async with answering(503, text=body) as client:
+async def test_a_503_without_joulos_error_text_is_a_server_error(body: str) -> None:
+    async with client_of_status(503, text=body) as client:
         error = await error_of(restart(client))
     assert isinstance(error, JouloServerError)
     assert error.status == 503
@@ -269,10 +271,10 @@ async def test_a_charger_that_cannot_be_restarted_is_an_error(
     assert type(await error_of(client.restart_charger(charger_id, hard=False))) is expected
 
 
-# What can go wrong with either
+# Errors of both commands
 
 
-@EACH_ORDER
+@EACH_COMMAND
 @pytest.mark.parametrize(
     ("fault", "expected"),
     [
@@ -288,67 +290,67 @@ async def test_a_charger_that_cannot_be_restarted_is_an_error(
         (Fault.CUT_OFF, JouloConnectionError),
     ],
 )
-async def test_a_fault_is_told_once_for_each_order_and_nothing_is_sent_again(
+async def test_a_fault_fails_its_command_and_nothing_is_sent_again(
     client: JouloClient,
     cloud: SimulatedCloud,
-    order: Order,
+    command: Command,
     path: str,
     endpoint: Endpoint,
     fault: Fault,
     expected: type[JouloError],
 ) -> None:
-    """The order that follows is an order of its own: it is sent, however soon."""
-    await client.me()
+    """The next command is another one: it is sent, however soon."""
+    await client.account_profile()
     cloud.fail(path, fault)
     for sent in (1, 2):
-        assert type(await error_of(order(client))) is expected
+        assert type(await error_of(command(client))) is expected
         assert cloud.count(path, "POST") == sent
     assert cloud.count(ELSEWHERE, "POST") == cloud.count(ELSEWHERE) == 0
 
 
-@EACH_ORDER
-async def test_an_answer_that_does_not_come_is_given_up_after_a_minute(
+@EACH_COMMAND
+async def test_a_command_times_out_after_a_minute(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
-    order: Order,
+    command: Command,
     path: str,
     endpoint: Endpoint,
 ) -> None:
-    """A charger needs longer to boot than a question needs to be answered."""
+    """A charger needs longer to boot than Joulo needs for a read."""
     cloud.fail(path, Fault.TIMEOUT)
-    ordered = asyncio.ensure_future(order(client))
+    pending = asyncio.ensure_future(command(client))
     await until(lambda: cloud.count(path, "POST") == 1)
     freezer.tick(59)
     for _ in range(20):
         await asyncio.sleep(0)
-    assert not ordered.done()
+    assert not pending.done()
     freezer.tick(2)
-    error = await error_of(ordered)
+    error = await error_of(pending)
     assert isinstance(error, JouloConnectionError)
     assert error.sent
     assert cloud.count(path, "POST") == 1
 
 
-@EACH_ORDER
-async def test_an_order_that_never_reached_joulo_can_be_given_again(
-    cloud: SimulatedCloud, unused_tcp_port: int, order: Order, path: str, endpoint: Endpoint
+@EACH_COMMAND
+async def test_a_command_that_never_reached_joulo_can_be_sent_again(
+    cloud: SimulatedCloud, unused_tcp_port: int, command: Command, path: str, endpoint: Endpoint
 ) -> None:
-    async with asking(f"http://127.0.0.1:{unused_tcp_port}") as client:
-        error = await error_of(order(client))
+    async with client_of(f"http://127.0.0.1:{unused_tcp_port}") as client:
+        error = await error_of(command(client))
         assert isinstance(error, JouloConnectionError)
         assert not error.sent
         async with serve(cloud, unused_tcp_port):
-            assert await order(client)
+            assert await command(client)
 
 
 # The rate limiter
 
 
-async def test_orders_are_neither_held_back_nor_remembered(
+async def test_commands_are_neither_delayed_nor_remembered(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
-    """What the chargers were asked a moment ago does not matter, and the same order is another one."""
+    """An earlier read of the same path does not block a command, nor does the same command."""
     await client.chargers()
     first, second = await register(client), await register(client)
     assert first.id != second.id
@@ -356,7 +358,7 @@ async def test_orders_are_neither_held_back_nor_remembered(
     assert client.rate_limiter.retry_in(Endpoint.CHARGERS) > 0
 
 
-async def test_orders_at_the_same_time_are_each_sent(
+async def test_commands_at_the_same_time_are_each_sent(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     registered = await asyncio.gather(*(register(client) for _ in range(3)))
@@ -364,66 +366,66 @@ async def test_orders_at_the_same_time_are_each_sent(
     assert cloud.count(REGISTRATION, "POST") == 3
 
 
-@EACH_ORDER
-async def test_after_an_order_was_answered_401_nothing_is_sent_at_all(
-    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
+@EACH_COMMAND
+async def test_after_a_401_to_a_command_nothing_is_sent_at_all(
+    client: JouloClient, cloud: SimulatedCloud, command: Command, path: str, endpoint: Endpoint
 ) -> None:
     cloud.fail(path, Fault.UNAUTHORIZED, times=1)
-    assert isinstance(await error_of(order(client)), JouloAuthError)
+    assert isinstance(await error_of(command(client)), JouloAuthError)
     assert client.rate_limiter.token_rejected
     for send in (client.chargers, client.ere_position):
         assert isinstance(await error_of(send()), JouloAuthError)
-    assert isinstance(await error_of(order(client)), JouloAuthError)
+    assert isinstance(await error_of(command(client)), JouloAuthError)
     assert len(cloud.requests) == 1
 
 
-@EACH_ORDER
-async def test_after_a_question_was_answered_401_no_order_is_sent(
-    client: JouloClient, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
+@EACH_COMMAND
+async def test_after_a_401_to_a_read_no_command_is_sent(
+    client: JouloClient, cloud: SimulatedCloud, command: Command, path: str, endpoint: Endpoint
 ) -> None:
     cloud.fail("/energy", Fault.UNAUTHORIZED, times=1)
     await error_of(client.energy())
-    assert isinstance(await error_of(order(client)), JouloAuthError)
+    assert isinstance(await error_of(command(client)), JouloAuthError)
     assert cloud.count(path, "POST") == 0
 
 
-@EACH_ORDER
+@EACH_COMMAND
 async def test_a_token_that_no_header_can_carry_is_refused_unsent(
-    url: str, cloud: SimulatedCloud, order: Order, path: str, endpoint: Endpoint
+    url: str, cloud: SimulatedCloud, command: Command, path: str, endpoint: Endpoint
 ) -> None:
-    async with asking(url, token=f"{DEMO_TOKEN}\n") as client:
+    async with client_of(url, token=f"{DEMO_TOKEN}\n") as client:
         with pytest.raises(JouloAuthError):
-            await order(client)
+            await command(client)
     assert cloud.requests == []
 
 
-@EACH_ORDER
+@EACH_COMMAND
 async def test_retry_after_is_obeyed_and_counts_down(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
-    order: Order,
+    command: Command,
     path: str,
     endpoint: Endpoint,
 ) -> None:
     cloud.fail(path, Fault.RATE_LIMITED, times=1, retry_after=300)
     for left in (300, 200, 100):
-        error = await error_of(order(client))
+        error = await error_of(command(client))
         assert isinstance(error, JouloRateLimitError)
         assert error.retry_after == left
         assert client.rate_limiter.retry_in(endpoint) == left
         freezer.tick(100)
     assert cloud.count(path, "POST") == 1
-    assert await order(client)
+    assert await command(client)
 
 
-async def test_retry_after_holds_for_questions_and_orders_at_the_same_path(
+async def test_retry_after_holds_for_reads_and_commands_of_the_same_path(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
     cloud.fail("/chargers", Fault.RATE_LIMITED, times=1, retry_after=300)
     await error_of(client.chargers())
     assert isinstance(await error_of(register(client)), JouloRateLimitError)
-    assert await restart(client), "that is another path"
+    assert await restart(client), "a restart has another path"
     freezer.tick(300)
     cloud.fail("/chargers", Fault.RATE_LIMITED, times=1, retry_after=300)
     await error_of(register(client))
@@ -431,7 +433,7 @@ async def test_retry_after_holds_for_questions_and_orders_at_the_same_path(
     assert (cloud.count("/chargers"), cloud.count("/chargers", "POST")) == (1, 1)
 
 
-async def test_an_order_that_is_given_up_does_not_stand_in_the_way(
+async def test_a_cancelled_command_does_not_block_the_next(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     cloud.fail(REGISTRATION, Fault.TIMEOUT, times=1)
@@ -443,9 +445,9 @@ async def test_an_order_that_is_given_up_does_not_stand_in_the_way(
     assert await register(client)
 
 
-async def test_the_next_token_keeps_waiting_with_its_orders_as_joulo_asked(
+async def test_a_replacement_token_obeys_retry_after_for_commands(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     cloud.fail(RESTART, Fault.RATE_LIMITED, retry_after=3600)
     await error_of(restart(client))
-    assert client.rate_limiter.for_next_token().retry_in(Endpoint.RESTART) == 3600
+    assert client.rate_limiter.for_replacement_token().retry_in(Endpoint.RESTART) == 3600

@@ -1,4 +1,4 @@
-"""The client could be published as it is: it needs neither Home Assistant nor the rest of the integration."""
+"""The client needs neither Home Assistant nor the rest of the integration, and can be published as it is."""
 
 from pathlib import Path
 import subprocess
@@ -8,7 +8,7 @@ import pytest
 
 from custom_components.joulo import api
 
-# Imports the folder as a package of another name, where nothing of Home Assistant can be found.
+# Imports the folder under another package name, while every import of Home Assistant fails.
 _IMPORT = """
 import importlib.util, pathlib, sys
 

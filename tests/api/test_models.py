@@ -1,4 +1,4 @@
-"""Joulo's documents become frozen values, as documented and as seen in the wild."""
+"""Joulo's documents become frozen models, in the documented and in the observed form."""
 
 from dataclasses import FrozenInstanceError
 from datetime import UTC, date, datetime
@@ -36,13 +36,13 @@ def sessions(name: str) -> list[ChargingSession]:
 
 
 def a_charger(**changes: object) -> Charger:
-    """Read the documented charger after changes."""
+    """Return the documented charger with changed fields."""
     row: dict[str, Any] = payload("chargers_documented")["chargers"][0]
     return Charger.from_dict(row | changes)
 
 
 def a_session(**changes: object) -> ChargingSession:
-    """Read the documented session after changes."""
+    """Return the documented session with changed fields."""
     row: dict[str, Any] = payload("sessions_documented")["sessions"][0]
     return ChargingSession.from_dict(row | changes)
 
@@ -75,7 +75,6 @@ def test_chargers_in_the_wild() -> None:
     assert garage == Charger(
         id=GARAGE_ID,
         nickname="Garage",
-        slug="garage",
         connection_type=ConnectionType.CLOUD_API,
         status=ChargerStatus.ACTIVE,
         mid_certified=True,
@@ -133,13 +132,13 @@ def test_null_is_the_same_as_absent() -> None:
 
 
 @pytest.mark.parametrize("broken", [None, True, "", 1.5, [], {}])
-def test_a_charger_without_an_id_is_none(broken: object) -> None:
+def test_a_charger_without_an_id_is_an_error(broken: object) -> None:
     with pytest.raises((ValueError, LookupError)):
         a_charger(id=broken)
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_a_current_session_that_cannot_be_read_is_absent(broken: object) -> None:
+def test_a_current_session_that_cannot_be_parsed_is_absent(broken: object) -> None:
     charger = a_charger(current_session=broken)
     assert charger.current_session is None
     assert charger.is_charging is True
@@ -163,7 +162,7 @@ def test_every_connection_type_is_known(connection_type: ConnectionType) -> None
     assert a_charger(connection_type=connection_type.value).connection_type is connection_type
 
 
-def test_unlisted_words_are_kept_apart_and_stop_nothing() -> None:
+def test_unknown_values_are_kept_apart_and_stop_nothing() -> None:
     charger = a_charger(status="Preparing", connection_type="tesla")
     assert (charger.status, charger.connection_type) == ("Preparing", "tesla")
     assert isinstance(charger.status, UnknownValue)
@@ -172,7 +171,7 @@ def test_unlisted_words_are_kept_apart_and_stop_nothing() -> None:
 
 
 @pytest.mark.parametrize("broken", [None, True, [], {}, float("nan"), float("inf"), "1e999"])
-def test_a_meter_reading_that_is_no_number_is_absent(broken: object) -> None:
+def test_a_meter_reading_that_is_not_a_number_is_absent(broken: object) -> None:
     charger = a_charger(latest_meter_wh=broken)
     assert charger.latest_meter_wh is None
     assert charger.meter_updated_at is not None
@@ -271,32 +270,32 @@ def test_the_first_of_equal_months_wins() -> None:
 
 
 @pytest.mark.parametrize("broken", [*BROKEN, {"month": None}, {"kwh": 1}])
-def test_a_month_that_cannot_be_read_is_left_out_and_the_others_live(broken: object) -> None:
+def test_a_month_that_cannot_be_parsed_is_left_out_and_the_others_remain(broken: object) -> None:
     energy = Energy.from_dict({"months": [broken, {"month": "2026-04"}]})
     assert energy.months == (Month(month=date(2026, 4, 1)),)
 
 
 @pytest.mark.parametrize("broken", [None, True, 0, "none", {}, {"2026-04": 1}])
-def test_months_that_are_no_list_are_none(broken: object) -> None:
+def test_months_that_are_not_a_list_are_empty(broken: object) -> None:
     assert Energy.from_dict({"total_kwh": 1, "months": broken}) == Energy(total_kwh=1)
 
 
-# AccountProfile
+# Account profile
 
 
-def test_the_documented_terms() -> None:
+def test_the_documented_account_profile() -> None:
     assert AccountProfile.from_dict(payload("me_documented")) == AccountProfile(
         ere_price_mid=0.495, effective_fee_pct=20
     )
 
 
-def test_terms_in_the_wild() -> None:
+def test_an_account_profile_in_the_wild() -> None:
     assert AccountProfile.from_dict(payload("me_in_the_wild")) == AccountProfile(
         id="e5f6a7b8-c9d0-4123-8ef0-23456789abcd", ere_price_mid=0.495, effective_fee_pct=20
     )
 
 
-def test_an_id_goes_before_a_user_id() -> None:
+def test_an_id_takes_precedence_over_a_user_id() -> None:
     assert AccountProfile.from_dict({"id": "one", "user_id": "two"}).id == "one"
     assert AccountProfile.from_dict({"id": None, "user_id": "two"}).id == "two"
 
@@ -305,10 +304,10 @@ def test_an_account_may_have_a_number_for_an_id() -> None:
     assert AccountProfile.from_dict({"id": 36}) == AccountProfile.from_dict({"id": "36"})
 
 
-# All of them
+# All models
 
 
-def test_the_values_are_frozen() -> None:
+def test_models_are_frozen() -> None:
     charger = a_charger()
     with pytest.raises(FrozenInstanceError):
         charger.nickname = "Oprit"  # type: ignore[misc]

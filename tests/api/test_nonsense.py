@@ -1,4 +1,4 @@
-"""Whatever Joulo sends, nothing but a JouloError comes of it, and no number that was not sent."""
+"""Whatever Joulo sends, the client raises nothing but a JouloError and returns no number that was not sent."""
 
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -17,30 +17,31 @@ from custom_components.joulo.api import (
     Energy,
     JouloClient,
     JouloError,
+    Response,
     SessionPage,
 )
 
-from . import FROZEN_GARBAGE, TRIALS, payload, told
+from . import FROZEN_GARBAGE, TRIALS, client_receiving, payload
 
 pytestmark = [pytest.mark.usefixtures("socket_enabled"), FROZEN_GARBAGE]
 
-type Answer = tuple[Charger, ...] | SessionPage | Energy | AccountProfile
-type Ask = Callable[[JouloClient], Awaitable[Answer]]
+type Data = tuple[Charger, ...] | SessionPage | Energy | AccountProfile
+type Fetch = Callable[[JouloClient], Awaitable[Response[Data]]]
 
-QUESTIONS: dict[str, Ask] = {
+FETCHES: dict[str, Fetch] = {
     "chargers_documented": JouloClient.chargers,
     "chargers_in_the_wild": JouloClient.chargers,
     "sessions_documented": JouloClient.session_page,
     "sessions_in_the_wild": JouloClient.session_page,
     "energy_documented": JouloClient.energy,
     "energy_in_the_wild": JouloClient.energy,
-    "me_documented": JouloClient.me,
-    "me_in_the_wild": JouloClient.me,
+    "me_documented": JouloClient.account_profile,
+    "me_in_the_wild": JouloClient.account_profile,
 }
 
 
 def nested(depth: int) -> list[Any]:
-    """Return a list in a list in a list."""
+    """Return lists nested in each other."""
     nest: list[Any] = []
     for _ in range(depth):
         nest = [nest]
@@ -108,15 +109,15 @@ def numbers(value: Any) -> Iterator[float]:
                 yield float(value)
 
 
-def numbers_read(answer: Answer) -> Iterator[float]:
-    """Yield every number in what the client returned, but for its own count of a page's rows."""
-    match answer:
+def numbers_parsed(data: Data) -> Iterator[float]:
+    """Yield every number in the client's data, except its own count of a page's rows."""
+    match data:
         case tuple():
-            models: list[Any] = list(answer)
+            models: list[Any] = list(data)
         case SessionPage():
-            models = list(answer.sessions)
+            models = list(data.sessions)
         case _:
-            models = [answer]
+            models = [data]
     yield from numbers([asdict(model) for model in models])
 
 
@@ -125,39 +126,38 @@ def numbers_read(answer: Answer) -> Iterator[float]:
 async def test_a_mutated_document_brings_no_other_error_and_no_other_number(
     data: st.DataObject,
 ) -> None:
-    name = data.draw(st.sampled_from(list(QUESTIONS)))
+    name = data.draw(st.sampled_from(list(FETCHES)))
     body = json.dumps(data.draw(mutated(name))).encode()
-    async with told(body) as client:
+    async with client_receiving(body) as client:
         with suppress(JouloError):
-            answer = await QUESTIONS[name](client)
-            read = set(numbers_read(answer))
-            assert read <= set(numbers(json.loads(body)))
-            assert all(isfinite(number) for number in read)
+            parsed = set(numbers_parsed((await FETCHES[name](client)).data))
+            assert parsed <= set(numbers(json.loads(body)))
+            assert all(isfinite(number) for number in parsed)
 
 
 @TRIALS
 @given(st.binary(max_size=50) | ANYTHING.map(lambda anything: json.dumps(anything).encode()))
 async def test_any_other_body_brings_no_other_error(body: bytes) -> None:
-    async with told(body) as client:
-        for ask in QUESTIONS.values():
+    async with client_receiving(body) as client:
+        for fetch in FETCHES.values():
             with suppress(JouloError):
-                await ask(client)
+                await fetch(client)
 
 
 @settings(TRIALS, max_examples=100)
-@given(st.sampled_from(list(QUESTIONS)), st.data())
+@given(st.sampled_from(list(FETCHES)), st.data())
 async def test_a_value_that_is_missing_costs_no_other_number(
     name: str, data: st.DataObject
 ) -> None:
-    """Only what identifies a thing takes it along."""
+    """Only a value that identifies a model takes the model along."""
     document = payload(name)
     identifying = {"id", "charger_id", "started_at", "month"}
     leaves = [(c, key) for c, key in places(document) if not isinstance(c[key], (dict, list))]
     container, key = data.draw(st.sampled_from([x for x in leaves if x[1] not in identifying]))
     container[key] = data.draw(st.sampled_from([None, True, [], {}, nan, inf]))
-    async with told(payload(name)) as client:
-        whole = Counter(numbers_read(await QUESTIONS[name](client)))
-    async with told(document) as client:
-        rest = Counter(numbers_read(await QUESTIONS[name](client)))
+    async with client_receiving(payload(name)) as client:
+        whole = Counter(numbers_parsed((await FETCHES[name](client)).data))
+    async with client_receiving(document) as client:
+        rest = Counter(numbers_parsed((await FETCHES[name](client)).data))
     assert rest <= whole
     assert (whole - rest).total() <= 1

@@ -1,4 +1,4 @@
-"""A range of sessions is read a page at a time, by keyset: none is skipped, none comes twice."""
+"""A range of sessions is read page by page, by keyset: none is skipped, none is returned twice."""
 
 from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime, timedelta
@@ -18,13 +18,13 @@ from custom_components.joulo.api import (
 )
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 
-from . import asking, error_of, handled_by, told
+from . import client_of, client_of_server, client_receiving, error_of
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
 NIGHT = datetime(2026, 3, 1, 22, tzinfo=UTC)
-MOST_PAGES = 12
-"""More than any walk here takes; one that goes on beyond them goes on for ever."""
+MAX_PAGES = 12
+"""More pages than any range here has. A paginator that exceeds them never ends."""
 
 type Row = dict[str, Any]
 
@@ -32,24 +32,24 @@ type Row = dict[str, Any]
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[JouloClient]:
     """Return a client of the simulated cloud."""
-    async with asking(url) as client:
+    async with client_of(url) as client:
         yield client
 
 
-async def read_all(
-    walk: SessionPaginator,
+async def fetch_all(
+    paginator: SessionPaginator,
     freezer: FrozenDateTimeFactory,
     between: Callable[[], object] = lambda: None,
 ) -> list[str]:
-    """Walk to the end and return the ids as they came; something may happen after each page."""
+    """Fetch all pages and return the ids in their order. `between` is called after each page."""
     ids: list[str] = []
-    for _ in range(MOST_PAGES):
-        ids += [session.id for session in await walk.read_page()]
-        if walk.complete:
+    for _ in range(MAX_PAGES):
+        ids += [session.id for session in await paginator.fetch_page()]
+        if paginator.complete:
             return ids
         between()
         freezer.tick(5)
-    pytest.fail("The walk goes on for ever")
+    pytest.fail("The paginator never ends")
 
 
 def recorded(account: SimulatedAccount) -> list[str]:
@@ -58,7 +58,7 @@ def recorded(account: SimulatedAccount) -> list[str]:
 
 
 def record(account: SimulatedAccount, start: datetime) -> SimulatedSession:
-    """Enter a session of half an hour."""
+    """Record a session of half an hour."""
     end = start + timedelta(minutes=30)
     return account.record_session(
         SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=end)
@@ -75,29 +75,29 @@ async def test_pages_are_joined_without_gaps_or_doubles(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     assert len(account.sessions) > 300
-    assert await read_all(SessionPaginator(client), freezer) == recorded(account)
+    assert await fetch_all(SessionPaginator(client), freezer) == recorded(account)
     assert cloud.refused() == []
 
 
-async def test_a_walk_ends_with_the_first_session_of_its_range(
+async def test_a_range_ends_with_its_first_session(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     first = account.sessions[249]
-    ids = await read_all(SessionPaginator(client, since=first.started_at), freezer)
+    ids = await fetch_all(SessionPaginator(client, since=first.started_at), freezer)
     assert ids == recorded(account)[:250]
 
 
 async def test_a_range_without_sessions_is_complete_at_once(client: JouloClient) -> None:
-    walk = SessionPaginator(client, since=datetime(2026, 6, 15, tzinfo=UTC))
-    assert await walk.read_page() == ()
-    assert walk.complete
+    paginator = SessionPaginator(client, since=datetime(2026, 6, 15, tzinfo=UTC))
+    assert await paginator.fetch_page() == ()
+    assert paginator.complete
 
 
 async def test_exactly_one_page_is_read_without_doubles(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     since = account.sessions[99].started_at
-    ids = await read_all(SessionPaginator(client, since=since), freezer)
+    ids = await fetch_all(SessionPaginator(client, since=since), freezer)
     assert ids == recorded(account)[:100]
 
 
@@ -105,7 +105,7 @@ async def test_a_session_removed_between_two_pages_hides_no_other(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     before = recorded(account)
-    ids = await read_all(
+    ids = await fetch_all(
         SessionPaginator(client), freezer, lambda: account.remove_session(account.sessions[0].id)
     )
     assert ids == before
@@ -114,17 +114,17 @@ async def test_a_session_removed_between_two_pages_hides_no_other(
 async def test_a_session_removed_before_its_page_is_not_read(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionPaginator(client)
-    ids = [session.id for session in await walk.read_page()]
+    paginator = SessionPaginator(client)
+    ids = [session.id for session in await paginator.fetch_page()]
     account.remove_session(account.sessions[150].id)
-    assert ids + await read_all(walk, freezer) == recorded(account)
+    assert ids + await fetch_all(paginator, freezer) == recorded(account)
 
 
 async def test_a_session_added_between_two_pages_doubles_no_other(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     before = recorded(account)
-    ids = await read_all(
+    ids = await fetch_all(
         SessionPaginator(client),
         freezer,
         lambda: record(account, account.sessions[0].started_at + timedelta(hours=1)),
@@ -132,14 +132,14 @@ async def test_a_session_added_between_two_pages_doubles_no_other(
     assert ids == before
 
 
-async def test_a_session_added_ahead_of_the_walk_is_read_too(
+async def test_a_session_added_ahead_of_the_cursor_is_read_too(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionPaginator(client)
-    ids = [session.id for session in await walk.read_page()]
+    paginator = SessionPaginator(client)
+    ids = [session.id for session in await paginator.fetch_page()]
     record(account, account.sessions[99].started_at)
     record(account, account.sessions[200].started_at)
-    ids += await read_all(walk, freezer)
+    ids += await fetch_all(paginator, freezer)
     assert sorted(ids) == sorted(recorded(account))
 
 
@@ -149,58 +149,58 @@ async def test_more_sessions_at_one_moment_than_fit_on_a_page_are_all_read(
 ) -> None:
     for _ in range(many):
         record(account, NIGHT)
-    assert await read_all(SessionPaginator(client), freezer) == recorded(account)
+    assert await fetch_all(SessionPaginator(client), freezer) == recorded(account)
 
 
 async def test_a_range_of_one_crowded_moment_is_read_to_its_end(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
     crowd = {record(account, NIGHT).id for _ in range(200)}
-    walk = SessionPaginator(client, since=NIGHT, until=Cursor(NIGHT, "2026-03-01T22:00:00Z"))
-    ids = await read_all(walk, freezer)
+    paginator = SessionPaginator(client, since=NIGHT, until=Cursor(NIGHT, "2026-03-01T22:00:00Z"))
+    ids = await fetch_all(paginator, freezer)
     assert len(ids) == 200
     assert set(ids) == crowd
 
 
-# A walk that is interrupted
+# Interruptions
 
 
-async def test_a_walk_is_taken_up_again_where_it_was(
+async def test_another_paginator_continues_at_the_cursor(
     client: JouloClient, account: SimulatedAccount, freezer: FrozenDateTimeFactory
 ) -> None:
-    walk = SessionPaginator(client)
-    ids = [session.id for _ in range(2) for session in await walk.read_page()]
+    paginator = SessionPaginator(client)
+    ids = [session.id for _ in range(2) for session in await paginator.fetch_page()]
     freezer.tick(5)
-    rest = await read_all(SessionPaginator(client, until=walk.until), freezer)
+    rest = await fetch_all(SessionPaginator(client, until=paginator.until), freezer)
     assert list(dict.fromkeys(ids + rest)) == recorded(account)
 
 
-async def test_an_error_leaves_the_walk_where_it_was(
+async def test_an_error_does_not_move_the_cursor(
     client: JouloClient,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    walk = SessionPaginator(client)
-    ids = [session.id for session in await walk.read_page()]
+    paginator = SessionPaginator(client)
+    ids = [session.id for session in await paginator.fetch_page()]
     cloud.fail("/sessions", Fault.SERVER_ERROR, times=1)
-    assert isinstance(await error_of(walk.read_page()), JouloServerError)
+    assert isinstance(await error_of(paginator.fetch_page()), JouloServerError)
     freezer.tick(5)
-    assert ids + await read_all(walk, freezer) == recorded(account)
+    assert ids + await fetch_all(paginator, freezer) == recorded(account)
 
 
-async def test_asked_too_early_the_walk_waits(
+async def test_too_early_the_cursor_does_not_move(
     client: JouloClient,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    walk = SessionPaginator(client)
-    ids = [session.id for _ in range(2) for session in await walk.read_page()]
-    assert isinstance(await error_of(walk.read_page()), JouloTooEarlyError)
+    paginator = SessionPaginator(client)
+    ids = [session.id for _ in range(2) for session in await paginator.fetch_page()]
+    assert isinstance(await error_of(paginator.fetch_page()), JouloTooEarlyError)
     assert cloud.count("/sessions") == 2
     freezer.tick(5)
-    assert ids + await read_all(walk, freezer) == recorded(account)
+    assert ids + await fetch_all(paginator, freezer) == recorded(account)
 
 
 # Other servers
@@ -221,7 +221,7 @@ def rows(count: int) -> list[Row]:
 
 
 class Listing:
-    """A server of sessions that heeds only some of what it is asked."""
+    """A server of sessions that heeds only some query parameters."""
 
     def __init__(self, listed: list[Row], *, heeds: str, limit: object = 100) -> None:
         self.queries: list[dict[str, str]] = []
@@ -230,11 +230,11 @@ class Listing:
         self._limit = limit
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
-        """Answer `/sessions`; the texts of its moments sort as the moments do."""
+        """Respond to `/sessions`. Its texts of moments sort as the moments do."""
         self.queries.append(dict(request.query))
-        asked = {name: value for name, value in request.query.items() if name in self._heeds}
-        found = [row for row in self._rows if row["started_at"] <= asked.get("to", "9")]
-        offset, limit = int(asked.get("offset", 0)), int(asked.get("limit", 20))
+        query = {name: value for name, value in request.query.items() if name in self._heeds}
+        found = [row for row in self._rows if row["started_at"] <= query.get("to", "9")]
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
         page = found[offset : offset + limit]
         return web.json_response({"sessions": page, "limit": self._limit, "offset": offset})
 
@@ -243,27 +243,27 @@ async def test_the_next_page_ends_exactly_as_joulo_wrote_it(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     listing = Listing(rows(150), heeds="limit offset to")
-    async with handled_by(listing) as client:
-        assert len(await read_all(SessionPaginator(client), freezer)) == 150
+    async with client_of_server(listing) as client:
+        assert len(await fetch_all(SessionPaginator(client), freezer)) == 150
     assert listing.queries == [
         {"limit": "100"},
         {"limit": "100", "to": "2026-02-25T19:00:00.123456+00:00"},
     ]
 
 
-async def test_smaller_pages_than_asked_for_are_joined_too(
+async def test_smaller_pages_than_requested_are_joined_too(
     freezer: FrozenDateTimeFactory,
 ) -> None:
-    async with handled_by(Listing(rows(150), heeds="offset to", limit=20)) as client:
-        assert len(await read_all(SessionPaginator(client), freezer)) == 150
+    async with client_of_server(Listing(rows(150), heeds="offset to", limit=20)) as client:
+        assert len(await fetch_all(SessionPaginator(client), freezer)) == 150
 
 
 async def test_a_crowded_moment_is_read_in_smaller_pages_too(
     freezer: FrozenDateTimeFactory,
 ) -> None:
     listed = [row | {"started_at": "2026-03-01T22:00:00Z"} for row in rows(70)]
-    async with handled_by(Listing(listed, heeds="offset to", limit=20)) as client:
-        assert len(await read_all(SessionPaginator(client), freezer)) == 70
+    async with client_of_server(Listing(listed, heeds="offset to", limit=20)) as client:
+        assert len(await fetch_all(SessionPaginator(client), freezer)) == 70
 
 
 async def test_a_broken_session_at_the_end_of_a_page_hides_no_other(
@@ -272,18 +272,20 @@ async def test_a_broken_session_at_the_end_of_a_page_hides_no_other(
     listed = rows(150)
     listed[99] |= {"id": None}
     listed[100] |= {"started_at": "2026-02-25T18:00:00.123456+00:00", "charger_id": None}
-    async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        assert len(await read_all(SessionPaginator(client), freezer)) == 148
+    async with client_of_server(Listing(listed, heeds="limit offset to")) as client:
+        assert len(await fetch_all(SessionPaginator(client), freezer)) == 148
 
 
 async def test_a_page_of_broken_sessions_is_not_the_end(freezer: FrozenDateTimeFactory) -> None:
     listed = rows(350)
     for row in listed[100:200]:
         row["charger_id"] = None
-    async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        walk = SessionPaginator(client)
-        assert len(await read_all(walk, freezer)) == 250
-    assert walk.seen == {row["id"] for row in listed}, "a broken session is there all the same"
+    async with client_of_server(Listing(listed, heeds="limit offset to")) as client:
+        paginator = SessionPaginator(client)
+        assert len(await fetch_all(paginator, freezer)) == 250
+    assert paginator.seen == {row["id"] for row in listed}, (
+        "a broken session is listed all the same"
+    )
 
 
 async def test_a_session_that_only_one_page_has_broken_is_read(
@@ -291,34 +293,34 @@ async def test_a_session_that_only_one_page_has_broken_is_read(
 ) -> None:
     listed = rows(150)
     sound, listed[99] = listed[99], listed[99] | {"charger_id": None}
-    async with handled_by(Listing(listed, heeds="limit offset to")) as client:
-        walk = SessionPaginator(client)
-        ids = [session.id for session in await walk.read_page()]
+    async with client_of_server(Listing(listed, heeds="limit offset to")) as client:
+        paginator = SessionPaginator(client)
+        ids = [session.id for session in await paginator.fetch_page()]
         listed[99] = sound
         freezer.tick(5)
-        assert len(ids + await read_all(walk, freezer)) == 150
+        assert len(ids + await fetch_all(paginator, freezer)) == 150
 
 
 @pytest.mark.parametrize("heeds", ["limit", "limit offset"])
-async def test_a_server_that_ignores_the_range_is_not_asked_for_ever(
+async def test_a_server_that_ignores_the_range_is_not_read_without_end(
     freezer: FrozenDateTimeFactory, heeds: str
 ) -> None:
-    async with handled_by(Listing(rows(350), heeds=heeds)) as client:
+    async with client_of_server(Listing(rows(350), heeds=heeds)) as client:
         with pytest.raises(JouloResponseError, match="repeat"):
-            await read_all(SessionPaginator(client), freezer)
+            await fetch_all(SessionPaginator(client), freezer)
 
 
 @pytest.mark.parametrize("limit", [None, "100", 0, -1, 1000, 1e300, "many", [], True])
-async def test_a_nonsensical_limit_neither_cuts_the_walk_short_nor_keeps_it_going(
+async def test_a_nonsensical_limit_neither_ends_the_range_early_nor_extends_it(
     freezer: FrozenDateTimeFactory, limit: object
 ) -> None:
-    async with handled_by(Listing(rows(250), heeds="limit offset to", limit=limit)) as client:
-        assert len(await read_all(SessionPaginator(client), freezer)) == 250
+    async with client_of_server(Listing(rows(250), heeds="limit offset to", limit=limit)) as client:
+        assert len(await fetch_all(SessionPaginator(client), freezer)) == 250
 
 
 @pytest.mark.parametrize("limit", [0, -1])
-async def test_an_empty_page_ends_the_walk_whatever_its_limit(limit: int) -> None:
-    async with told({"sessions": [], "limit": limit}) as client:
-        walk = SessionPaginator(client)
-        assert await walk.read_page() == ()
-    assert walk.complete
+async def test_an_empty_page_ends_the_range_whatever_its_limit(limit: int) -> None:
+    async with client_receiving({"sessions": [], "limit": limit}) as client:
+        paginator = SessionPaginator(client)
+        assert await paginator.fetch_page() == ()
+    assert paginator.complete

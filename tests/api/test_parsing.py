@@ -1,4 +1,4 @@
-"""Single values are read tolerantly: what is absent, null or nonsense is `None`."""
+"""Single values are parsed tolerantly: an absent, null or unusable value is None."""
 
 from datetime import UTC, date, datetime
 from math import inf, nan
@@ -25,11 +25,11 @@ HALF_PAST_SIX = datetime(2026, 4, 8, 18, 30, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("sent", "read"),
+    ("sent", "parsed"),
     [(42.37, 42.37), (42, 42.0), (0, 0.0), (-1.5, -1.5), ("42.37", 42.37), (" 42 ", 42.0)],
 )
-def test_a_number_may_come_as_a_string(sent: object, read: float) -> None:
-    assert parse_number(sent) == read
+def test_a_number_may_come_as_a_string(sent: object, parsed: float) -> None:
+    assert parse_number(sent) == parsed
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_a_number_may_come_as_a_string(sent: object, read: float) -> None:
         *CONTAINERS,
     ],
 )
-def test_what_is_no_number_of_reasonable_size_is_absent(sent: object) -> None:
+def test_an_unusable_number_is_absent(sent: object) -> None:
     assert parse_number(sent) is None
 
 
-@pytest.mark.parametrize(("sent", "read"), [(7, 7), (7.0, 7), ("7", 7), ("7.0", 7), (0, 0)])
-def test_a_count_is_a_whole_number(sent: object, read: int) -> None:
+@pytest.mark.parametrize(("sent", "parsed"), [(7, 7), (7.0, 7), ("7", 7), ("7.0", 7), (0, 0)])
+def test_a_count_is_a_whole_number(sent: object, parsed: int) -> None:
     count = parse_integer(sent)
-    assert count == read
+    assert count == parsed
     assert isinstance(count, int)
 
 
@@ -69,25 +69,25 @@ def test_a_count_that_is_not_whole_is_absent(sent: object) -> None:
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_a_flag_is_a_boolean(sent: object) -> None:
+def test_a_boolean_is_kept(sent: object) -> None:
     assert parse_bool(sent) is sent
 
 
 @pytest.mark.parametrize("sent", [None, 0, 1, "true", "false", "", *CONTAINERS])
-def test_nothing_else_is_taken_for_a_flag(sent: object) -> None:
+def test_nothing_else_is_taken_for_a_boolean(sent: object) -> None:
     assert parse_bool(sent) is None
 
 
 @pytest.mark.parametrize(
-    ("sent", "read"),
+    ("sent", "parsed"),
     [
         ("Garage", "Garage"),
         ("  Garage\n", "Garage"),
         pytest.param("é" * 255, "é" * 255, id="255"),
     ],
 )
-def test_a_text_is_stripped(sent: object, read: str) -> None:
-    assert parse_text(sent) == read
+def test_a_text_is_stripped(sent: object, parsed: str) -> None:
+    assert parse_text(sent) == parsed
 
 
 @pytest.mark.parametrize(
@@ -103,17 +103,19 @@ def test_a_text_is_stripped(sent: object, read: str) -> None:
         *CONTAINERS,
     ],
 )
-def test_what_is_no_text_of_reasonable_length_is_absent(sent: object) -> None:
+def test_an_unusable_text_is_absent(sent: object) -> None:
     assert parse_text(sent) is None
 
 
-@pytest.mark.parametrize(("sent", "read"), [(" 36 ", "36"), (36, "36"), (36.0, "36"), ("a1", "a1")])
-def test_an_id_may_also_come_as_a_whole_number(sent: object, read: str) -> None:
-    assert parse_identifier(sent) == read
+@pytest.mark.parametrize(
+    ("sent", "parsed"), [(" 36 ", "36"), (36, "36"), (36.0, "36"), ("a1", "a1")]
+)
+def test_an_id_may_also_come_as_a_whole_number(sent: object, parsed: str) -> None:
+    assert parse_identifier(sent) == parsed
 
 
 @pytest.mark.parametrize("sent", [None, True, 0, 3.6, "", pytest.param(10**5000, id="endless")])
-def test_what_is_no_id_is_absent(sent: object) -> None:
+def test_an_unusable_id_is_absent(sent: object) -> None:
     assert parse_identifier(sent) is None
 
 
@@ -163,7 +165,7 @@ def test_a_moment_keeps_its_fraction() -> None:
         *CONTAINERS,
     ],
 )
-def test_what_is_no_moment_of_this_age_is_absent(sent: object) -> None:
+def test_an_unusable_moment_is_absent(sent: object) -> None:
     assert parse_datetime(sent) is None
 
 
@@ -176,7 +178,7 @@ def test_a_month_is_its_first_day_in_both_forms(sent: str) -> None:
     "sent",
     [None, "", "2026", "2026-13", "April", "1999-12", "2200-01", 202604, *CONTAINERS],
 )
-def test_what_is_no_month_of_this_age_is_absent(sent: object) -> None:
+def test_an_unusable_month_is_absent(sent: object) -> None:
     assert parse_month(sent) is None
 
 
@@ -189,16 +191,16 @@ def test_a_month_is_never_another_than_was_sent(sent: str) -> None:
 
 
 @pytest.mark.parametrize("sent", ["charging", "Charging", " CHARGING "])
-def test_a_listed_word_is_known_in_any_case(sent: str) -> None:
+def test_a_listed_value_is_known_in_any_case(sent: str) -> None:
     assert parse_enum(ChargerStatus)(sent) is ChargerStatus.CHARGING
 
 
-def test_an_unlisted_word_is_kept_apart_as_it_came() -> None:
-    word = parse_enum(ChargerStatus)("Suspended by EV")
-    assert isinstance(word, UnknownValue)
-    assert word == "Suspended by EV"
+def test_an_unknown_value_is_kept_as_joulo_sent_it() -> None:
+    value = parse_enum(ChargerStatus)("Suspended by EV")
+    assert isinstance(value, UnknownValue)
+    assert value == "Suspended by EV"
 
 
 @pytest.mark.parametrize("sent", [None, "", True, 1.5, *CONTAINERS])
-def test_what_is_no_word_is_absent(sent: object) -> None:
+def test_an_unusable_value_of_an_enumeration_is_absent(sent: object) -> None:
     assert parse_enum(ChargerStatus)(sent) is None

@@ -1,4 +1,4 @@
-"""The ERE position, which Joulo does not document: what it tells, and what is left when parts of it are missing."""
+"""The ERE position, which Joulo does not document: its amounts, and the rest when sections are missing."""
 
 from collections.abc import AsyncGenerator
 
@@ -18,7 +18,7 @@ from custom_components.joulo.api import (
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
 from tests.simulator.position import ere_position
 
-from . import asking, error_of, told
+from . import client_of, client_receiving, error_of
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
@@ -29,7 +29,7 @@ PATH = "/ere-position"
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[JouloClient]:
     """Return a client of the simulated cloud."""
-    async with asking(url) as client:
+    async with client_of(url) as client:
         yield client
 
 
@@ -37,7 +37,7 @@ async def test_the_figures_are_those_that_joulo_sends(
     client: JouloClient, account: SimulatedAccount
 ) -> None:
     sent = ere_position(account, {})
-    position = await client.ere_position()
+    position = (await client.ere_position()).data
     assert position == ErePosition(
         paid=SoldEre(net_eur=sent["paid"]["net_eur"]),
         payable=SoldEre(net_eur=sent["payable"]["net_eur"]),
@@ -49,47 +49,47 @@ async def test_the_figures_are_those_that_joulo_sends(
     assert position.unsold.ere
 
 
-@pytest.mark.parametrize("nothing", [None, 12.5, "12.5", True, [], [{"net_eur": 1}], {}])
-async def test_a_part_that_is_missing_or_wrong_takes_nothing_else_with_it(nothing: object) -> None:
-    document = {"paid": {"net_eur": 31.2}, "payable": nothing, "unsold": nothing, "quarters": "?"}
-    async with told(document) as client:
-        assert await client.ere_position() == ErePosition(paid=SoldEre(net_eur=31.2))
+@pytest.mark.parametrize("unusable", [None, 12.5, "12.5", True, [], [{"net_eur": 1}], {}])
+async def test_an_unusable_section_leaves_the_others_alone(unusable: object) -> None:
+    document = {"paid": {"net_eur": 31.2}, "payable": unusable, "unsold": unusable, "quarters": "?"}
+    async with client_receiving(document) as client:
+        assert (await client.ere_position()).data == ErePosition(paid=SoldEre(net_eur=31.2))
 
 
 @pytest.mark.parametrize("figure", [None, True, "a lot", float("nan"), float("inf"), [], {}])
-async def test_what_is_no_number_is_absent(figure: object) -> None:
+async def test_an_amount_that_is_not_a_number_is_absent(figure: object) -> None:
     document = {
         "paid": {"net_eur": figure},
         "unsold": {"ere": figure},
         "total_expected_eur": figure,
     }
-    async with told(document) as client:
-        assert await client.ere_position() == ErePosition()
+    async with client_receiving(document) as client:
+        assert (await client.ere_position()).data == ErePosition()
 
 
 async def test_numbers_may_come_as_text(client: JouloClient, cloud: SimulatedCloud) -> None:
-    position = await client.ere_position()
-    client.rate_limiter = client.rate_limiter.for_next_token()
+    position = (await client.ere_position()).data
+    client.rate_limiter = client.rate_limiter.for_replacement_token()
     cloud.fail(PATH, Fault.WRONG_TYPES)
-    assert await client.ere_position() == position
+    assert (await client.ere_position()).data == position
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b"<html>"])
-async def test_what_is_no_object_is_a_response_error(body: bytes) -> None:
-    async with told(body) as client:
+async def test_a_body_that_is_not_an_object_is_a_response_error(body: bytes) -> None:
+    async with client_receiving(body) as client:
         assert isinstance(await error_of(client.ere_position()), JouloResponseError)
 
 
 async def test_ten_minutes_lie_between_two_requests(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
-    answer = await client.ere_position()
+    response = await client.ere_position()
     freezer.tick(599)
     assert client.rate_limiter.retry_in(Endpoint.ERE_POSITION) == 1
-    assert await client.ere_position() is answer
+    assert await client.ere_position() is response
     assert cloud.count(PATH) == 1
     freezer.tick(1)
-    assert await client.ere_position() is not answer
+    assert await client.ere_position() is not response
     assert cloud.count(PATH) == 2
 
 
@@ -117,12 +117,12 @@ async def test_an_account_without_one_is_not_asked_again_that_day(
     assert await client.ere_position()
 
 
-async def test_what_one_token_may_not_read_is_asked_with_the_next(
+async def test_a_missing_permission_is_tried_again_with_a_replacement_token(
     client: JouloClient, cloud: SimulatedCloud, account: SimulatedAccount
 ) -> None:
     account.ere_position = Availability.FORBIDDEN
     await error_of(client.ere_position())
     account.ere_position = Availability.PRESENT
-    client.rate_limiter = client.rate_limiter.for_next_token()
+    client.rate_limiter = client.rate_limiter.for_replacement_token()
     assert await client.ere_position()
     assert cloud.count(PATH) == 2

@@ -1,4 +1,4 @@
-"""The rate limiter keeps Joulo's intervals: asked too early nothing is sent, and the last outcome is repeated."""
+"""The rate limiter keeps Joulo's intervals. Too early nothing is sent, and the last result is repeated."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -21,6 +21,7 @@ from custom_components.joulo.api import (
     JouloServerError,
     JouloTooEarlyError,
     RateLimiter,
+    Response,
     SessionPage,
 )
 from tests.simulator import (
@@ -30,58 +31,58 @@ from tests.simulator import (
     serve,
 )
 
-from . import asking, error_of, until
+from . import client_of, error_of, until
 
 pytestmark = pytest.mark.usefixtures("socket_enabled")
 
-type Ask = Callable[[JouloClient], Awaitable[object]]
+type Fetch = Callable[[JouloClient], Awaitable[object]]
 
 DAY = 86_400
 UNTIL = Cursor(datetime(2026, 6, 1, tzinfo=UTC), "2026-06-01T00:00:00Z")
 
 
-def past(client: JouloClient) -> Awaitable[SessionPage]:
-    """Ask for a page of the past."""
+def older_page(client: JouloClient) -> Awaitable[Response[SessionPage]]:
+    """Fetch a page of older sessions."""
     return client.session_page(until=UNTIL)
 
 
-DOORS = [
+ENDPOINTS = [
     pytest.param(Endpoint.CHARGERS, JouloClient.chargers, 60, id="chargers"),
     pytest.param(Endpoint.SESSIONS, JouloClient.session_page, 600, id="sessions"),
-    pytest.param(Endpoint.HISTORY, past, 5, id="history"),
+    pytest.param(Endpoint.HISTORY, older_page, 5, id="history"),
     pytest.param(Endpoint.ENERGY, JouloClient.energy, 600, id="energy"),
-    pytest.param(Endpoint.ME, JouloClient.me, 60, id="me"),
+    pytest.param(Endpoint.ME, JouloClient.account_profile, 60, id="me"),
 ]
 
 
 @pytest.fixture
 async def client(url: str) -> AsyncGenerator[JouloClient]:
     """Return a client of the simulated cloud."""
-    async with asking(url) as client:
+    async with client_of(url) as client:
         yield client
 
 
 # Too early
 
 
-@pytest.mark.parametrize(("endpoint", "ask", "interval"), DOORS)
-async def test_too_early_nothing_is_sent_and_the_last_answer_is_repeated(
+@pytest.mark.parametrize(("endpoint", "fetch", "interval"), ENDPOINTS)
+async def test_too_early_nothing_is_sent_and_the_last_response_is_repeated(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
     endpoint: Endpoint,
-    ask: Ask,
+    fetch: Fetch,
     interval: int,
 ) -> None:
     assert client.rate_limiter.retry_in(endpoint) == 0
-    answer = await ask(client)
+    response = await fetch(client)
     assert client.rate_limiter.retry_in(endpoint) == interval
     freezer.tick(interval - 1)
     assert client.rate_limiter.retry_in(endpoint) == 1
-    assert await ask(client) is answer
+    assert await fetch(client) is response
     assert len(cloud.requests) == 1
     freezer.tick(1)
-    assert await ask(client) is not answer
+    assert await fetch(client) is not response
     assert len(cloud.requests) == 2
     assert cloud.refused() == []
 
@@ -113,7 +114,7 @@ async def test_too_early_the_last_error_is_repeated(
     assert await client.chargers()
 
 
-async def test_too_early_another_question_is_refused(
+async def test_too_early_another_query_is_refused(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
     page = await client.session_page()
@@ -125,32 +126,34 @@ async def test_too_early_another_question_is_refused(
     assert cloud.count("/sessions") == 1
 
 
-async def test_the_doors_open_by_themselves(client: JouloClient, cloud: SimulatedCloud) -> None:
+async def test_each_endpoint_has_its_own_interval(
+    client: JouloClient, cloud: SimulatedCloud
+) -> None:
     await client.session_page()
-    await past(client)
+    await older_page(client)
     await client.chargers()
     await client.energy()
-    await client.me()
+    await client.account_profile()
     assert len(cloud.requests) == 5
     assert cloud.refused() == []
 
 
-async def test_clients_share_a_gate(url: str, cloud: SimulatedCloud) -> None:
-    """A reload makes another client; the rate limiter stays."""
+async def test_clients_share_a_rate_limiter(url: str, cloud: SimulatedCloud) -> None:
+    """A reload creates another client with the same rate limiter."""
     rate_limiter = RateLimiter()
     async with (
-        asking(url, rate_limiter=rate_limiter) as before,
-        asking(url, rate_limiter=rate_limiter) as after,
+        client_of(url, rate_limiter=rate_limiter) as before,
+        client_of(url, rate_limiter=rate_limiter) as after,
     ):
         assert await after.chargers() == await before.chargers()
     assert cloud.count("/chargers") == 1
 
 
-async def test_an_account_without_chargers_is_an_answer_too(
+async def test_an_account_without_chargers_is_a_response_too(
     client: JouloClient, cloud: SimulatedCloud
 ) -> None:
     cloud.fail("/chargers", Fault.EMPTY_ACCOUNT)
-    assert [await client.chargers(), await client.chargers()] == [(), ()]
+    assert [(await client.chargers()).data for _ in range(2)] == [(), ()]
     assert cloud.count("/chargers") == 1
 
 
@@ -191,14 +194,15 @@ async def test_retry_after_is_obeyed_for_a_day_at_most(
 
 
 @pytest.mark.parametrize(
-    ("first", "second"), [(JouloClient.session_page, past), (past, JouloClient.session_page)]
+    ("first", "second"),
+    [(JouloClient.session_page, older_page), (older_page, JouloClient.session_page)],
 )
-async def test_retry_after_holds_for_both_doors_of_sessions(
+async def test_retry_after_holds_for_both_endpoints_of_sessions(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
-    first: Ask,
-    second: Ask,
+    first: Fetch,
+    second: Fetch,
 ) -> None:
     cloud.fail("/sessions", Fault.RATE_LIMITED, times=1, retry_after=3600)
     await error_of(first(client))
@@ -209,17 +213,17 @@ async def test_retry_after_holds_for_both_doors_of_sessions(
     assert await second(client)
 
 
-async def test_a_sibling_that_joulo_closed_does_not_pass_an_old_answer_off_as_new(
+async def test_an_endpoint_blocked_through_its_path_does_not_repeat_an_old_response(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
     await client.session_page()
     cloud.fail("/sessions", Fault.RATE_LIMITED, retry_after=3600)
-    await error_of(past(client))
+    await error_of(older_page(client))
     freezer.tick(1800)
     assert isinstance(await error_of(client.session_page()), JouloRateLimitError)
 
 
-# What closes no endpoint, or more than one
+# Errors that block no endpoint, or more than one
 
 
 async def test_after_a_401_nothing_is_sent_at_all(
@@ -233,12 +237,12 @@ async def test_after_a_401_nothing_is_sent_at_all(
     await error_of(client.energy())
     assert client.rate_limiter.token_rejected
     freezer.tick(30 * DAY)
-    for ask in (client.chargers, client.session_page, client.energy, client.me):
-        assert isinstance(await error_of(ask()), JouloAuthError)
+    for fetch in (client.chargers, client.session_page, client.energy, client.account_profile):
+        assert isinstance(await error_of(fetch()), JouloAuthError)
     assert [request.path for request in cloud.requests] == ["/chargers", "/energy"]
 
 
-async def test_a_401_stands_although_another_door_fails_later(
+async def test_a_401_stands_although_another_endpoint_fails_later(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
     cloud.fail("/energy", Fault.TIMEOUT)
@@ -254,20 +258,20 @@ async def test_a_401_stands_although_another_door_fails_later(
     assert cloud.count("/chargers") == 1
 
 
-async def test_a_request_that_never_reached_joulo_closes_no_door(
+async def test_a_request_that_never_reached_joulo_blocks_no_endpoint(
     cloud: SimulatedCloud, unused_tcp_port: int
 ) -> None:
-    async with asking(f"http://127.0.0.1:{unused_tcp_port}") as client:
+    async with client_of(f"http://127.0.0.1:{unused_tcp_port}") as client:
         assert isinstance(await error_of(client.chargers()), JouloConnectionError)
         assert client.rate_limiter.retry_in(Endpoint.CHARGERS) == 0
         async with serve(cloud, unused_tcp_port):
             assert await client.chargers()
 
 
-async def test_an_answer_that_did_not_come_closes_the_door(
+async def test_a_request_without_a_response_blocks_the_endpoint(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
-    """It counts from the end: the request may have been answered just then."""
+    """The interval counts from the end: Joulo may have handled the request just then."""
     cloud.fail("/chargers", Fault.TIMEOUT)
     hanging = asyncio.create_task(client.chargers())
     await until(lambda: cloud.count("/chargers") == 1)
@@ -280,7 +284,7 @@ async def test_an_answer_that_did_not_come_closes_the_door(
     ("fault", "error"),
     [(Fault.NOT_FOUND, JouloNotFoundError), (Fault.FORBIDDEN, JouloScopeError)],
 )
-async def test_what_an_account_lacks_is_not_asked_for_again_that_day(
+async def test_an_endpoint_that_an_account_lacks_is_not_asked_again_that_day(
     client: JouloClient,
     cloud: SimulatedCloud,
     freezer: FrozenDateTimeFactory,
@@ -289,15 +293,15 @@ async def test_what_an_account_lacks_is_not_asked_for_again_that_day(
 ) -> None:
     cloud.fail("/me", fault)
     for _ in range(24):
-        assert isinstance(await error_of(client.me()), error)
+        assert isinstance(await error_of(client.account_profile()), error)
         freezer.tick(3600)
     assert cloud.count("/me") == 1
     cloud.recover()
-    assert (await client.me()).ere_price_mid == cloud.account.ere_price_mid
+    assert (await client.account_profile()).data.ere_price_mid == cloud.account.ere_price_mid
 
 
 @pytest.mark.parametrize("fault", [Fault.NOT_FOUND, Fault.FORBIDDEN])
-async def test_what_every_account_has_is_asked_for_at_the_usual_pace(
+async def test_an_endpoint_that_every_account_has_keeps_its_usual_interval(
     client: JouloClient, cloud: SimulatedCloud, fault: Fault
 ) -> None:
     cloud.fail("/chargers", fault)
@@ -324,31 +328,31 @@ async def test_callers_at_the_same_time_share_one_error(
     assert cloud.count("/chargers") == 1
 
 
-async def test_a_cancelled_request_closes_the_door(
+async def test_a_cancelled_request_blocks_the_endpoint(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
     cloud.fail("/chargers", Fault.TIMEOUT, times=1)
-    await cancelled(client.chargers, until_asked=lambda: cloud.count("/chargers") == 1)
+    await cancelled(client.chargers, when=lambda: cloud.count("/chargers") == 1)
     assert isinstance(await error_of(client.chargers()), JouloTooEarlyError)
     assert cloud.count("/chargers") == 1
     freezer.tick(60)
     assert await client.chargers()
 
 
-async def test_after_a_cancelled_request_the_answer_before_it_still_stands(
+async def test_after_a_cancelled_request_the_response_before_it_is_repeated(
     client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
 ) -> None:
-    answer = await client.chargers()
+    response = await client.chargers()
     freezer.tick(60)
     cloud.fail("/chargers", Fault.TIMEOUT)
-    await cancelled(client.chargers, until_asked=lambda: cloud.count("/chargers") == 2)
-    assert await client.chargers() is answer
+    await cancelled(client.chargers, when=lambda: cloud.count("/chargers") == 2)
+    assert await client.chargers() is response
 
 
-async def cancelled(ask: Callable[[], Awaitable[object]], until_asked: Callable[[], bool]) -> None:
-    """Ask, and give up when the request has reached the cloud."""
-    task = asyncio.ensure_future(ask())
-    await until(until_asked)
+async def cancelled(fetch: Callable[[], Awaitable[object]], *, when: Callable[[], bool]) -> None:
+    """Send a request, and cancel it once it has reached the cloud."""
+    task = asyncio.ensure_future(fetch())
+    await until(when)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

@@ -1,4 +1,4 @@
-"""A client of the Joulo API that knows nothing of Home Assistant and could be published as it is."""
+"""Client of the Joulo API. It does not import Home Assistant, and can be published as it is."""
 
 from .client import API_URL, JouloClient
 from .errors import (

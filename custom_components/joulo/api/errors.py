@@ -1,14 +1,14 @@
-"""What can go wrong between us and Joulo; no message ever holds the token."""
+"""Errors of the Joulo client. No message contains the token."""
 
 from typing import override
 
 
 class JouloError(Exception):
-    """Anything that keeps Joulo from answering as documented."""
+    """Base of all errors: Joulo did not fulfil the request."""
 
 
 class JouloInsecureUrlError(JouloError):
-    """The address would send the token in plain text over a network."""
+    """The address is not HTTPS, and would send the token in plain text over a network."""
 
     @override
     def __str__(self) -> str:
@@ -16,7 +16,7 @@ class JouloInsecureUrlError(JouloError):
 
 
 class JouloAuthError(JouloError):
-    """The token is missing, withdrawn or wrong (401)."""
+    """The token is missing, withdrawn or wrong (HTTP 401)."""
 
     @override
     def __str__(self) -> str:
@@ -24,7 +24,7 @@ class JouloAuthError(JouloError):
 
 
 class JouloScopeError(JouloError):
-    """The token may not read this (403); `scope` is the permission it lacks, where Joulo names it."""
+    """The token lacks a permission (HTTP 403). `scope` names it, or is None if Joulo does not."""
 
     def __init__(self, scope: str | None) -> None:
         super().__init__(scope)
@@ -36,7 +36,7 @@ class JouloScopeError(JouloError):
 
 
 class JouloNotFoundError(JouloError):
-    """Joulo has nothing at this path (404)."""
+    """The path or the addressed object does not exist (HTTP 404)."""
 
     @override
     def __str__(self) -> str:
@@ -44,7 +44,7 @@ class JouloNotFoundError(JouloError):
 
 
 class JouloRateLimitError(JouloError):
-    """It is too early to ask; `retry_after` is in seconds."""
+    """Joulo accepts no request yet (HTTP 429 or 503). `retry_after` is the wait in seconds."""
 
     def __init__(self, retry_after: float) -> None:
         super().__init__(retry_after)
@@ -56,11 +56,11 @@ class JouloRateLimitError(JouloError):
 
 
 class JouloTooEarlyError(JouloRateLimitError):
-    """We hold this request back ourselves, to keep Joulo's documented intervals."""
+    """The rate limiter sent no request, in order to keep the interval that Joulo documents."""
 
 
 class JouloConnectionError(JouloError):
-    """No answer came; `sent` tells whether the request may have reached Joulo all the same."""
+    """No complete response arrived. `sent` is True if the request may have reached Joulo."""
 
     def __init__(self, reason: str, *, sent: bool) -> None:
         super().__init__(reason, sent)
@@ -73,7 +73,7 @@ class JouloConnectionError(JouloError):
 
 
 class JouloServerError(JouloError):
-    """Joulo or its gateway has a fault of its own (5xx)."""
+    """Joulo or its gateway failed (HTTP 5xx). `status` is the HTTP status."""
 
     def __init__(self, status: int) -> None:
         super().__init__(status)
@@ -85,7 +85,7 @@ class JouloServerError(JouloError):
 
 
 class JouloChargerOfflineError(JouloError):
-    """The charger has no connection with Joulo, so that no order reaches it."""
+    """The charger has no connection with Joulo, and cannot receive the command."""
 
     @override
     def __str__(self) -> str:
@@ -93,7 +93,7 @@ class JouloChargerOfflineError(JouloError):
 
 
 class JouloCooldownError(JouloError):
-    """The charger was restarted only just now."""
+    """The charger was restarted less than five minutes ago."""
 
     @override
     def __str__(self) -> str:
@@ -101,7 +101,7 @@ class JouloCooldownError(JouloError):
 
 
 class JouloRejectedError(JouloError):
-    """Joulo does not accept what was ordered; `reason` is its own sentence, without the token."""
+    """Joulo rejected a command (HTTP 4xx). `reason` is Joulo's own sentence, without the token."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
@@ -113,7 +113,7 @@ class JouloRejectedError(JouloError):
 
 
 class JouloResponseError(JouloError):
-    """The answer is not of the documented shape; `reason` says what is off."""
+    """The response does not have the documented shape. `reason` says in which respect."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)

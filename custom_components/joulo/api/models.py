@@ -1,7 +1,7 @@
-"""What Joulo answers, as frozen typed values: `None` wherever it sent nothing that can be read.
+"""Frozen models of the data that Joulo sends. A field is None if Joulo sent nothing usable for it.
 
-Shapes and rules come from the Joulo developer docs (Chargers, Sessions, Energy statistics); what only
-clients in the wild have seen is marked so.
+Fields and values come from the Joulo developer docs (Chargers, Sessions, Energy statistics), unless
+they are marked as undocumented: those were seen in other clients of the API.
 """
 
 from collections.abc import Callable, Hashable
@@ -28,7 +28,7 @@ from .parsing import (
 
 
 class ChargerStatus(StrEnum):
-    """How Joulo sees a charger; the docs do not enumerate it, these have been seen."""
+    """Status of a charger. The docs do not list the values; these are the ones that have been seen."""
 
     ONLINE = "online"
     OFFLINE = "offline"
@@ -39,7 +39,7 @@ class ChargerStatus(StrEnum):
 
 
 class ConnectionType(StrEnum):
-    """How a charger connects to Joulo (`cloud_api` has only been seen in the wild)."""
+    """Kind of connection between a charger and Joulo (`cloud_api` is undocumented)."""
 
     EASEE = "easee"
     WALLBOX = "wallbox"
@@ -53,7 +53,7 @@ class ConnectionType(StrEnum):
 
 
 class SessionStatus(StrEnum):
-    """Where a charging session stands (`stopped` has only been seen in the wild)."""
+    """Status of a charging session (`stopped` is undocumented)."""
 
     ACTIVE = "active"
     CHARGING = "charging"
@@ -62,14 +62,14 @@ class SessionStatus(StrEnum):
 
 
 class Model(DataClassDictMixin):
-    """A value read from JSON tolerantly; without its `required` fields it cannot be made."""
+    """Base of all models. An unusable value leaves its field None; without a `required` field no model is made."""
 
     required: ClassVar[tuple[str, ...]] = ()
 
     class Config(BaseConfig):
-        """Read every field by its type, whatever Joulo sent in its place."""
+        """Parsers by field type, which accept any value that Joulo may send."""
 
-        serialization_strategy = {  # noqa: RUF012 (mashumaro's own)
+        serialization_strategy = {  # noqa: RUF012 - mashumaro declares it so
             str: {"deserialize": parse_text},
             float: {"deserialize": parse_number},
             int: {"deserialize": parse_integer},
@@ -79,14 +79,14 @@ class Model(DataClassDictMixin):
         }
 
     def __post_init__(self) -> None:
-        """Refuse a value that lacks what identifies it."""
+        """Raise ValueError if a required field is None."""
         for name in self.required:
             if getattr(self, name) is None:
                 raise ValueError(f"no {name}")
 
 
 class OptionalSection(Model):
-    """A part of an answer; where it is missing or unreadable, everything in it is absent."""
+    """Base of nested models that may be missing. If Joulo sent no object, all fields are None."""
 
     @classmethod
     @override
@@ -95,44 +95,45 @@ class OptionalSection(Model):
 
 
 def parse_model[ModelT: Model](model: type[ModelT]) -> Callable[[object], ModelT | None]:
-    """Return a reader of a part that may be missing or unreadable."""
+    """Return a parser of one model. It returns None for a value that is no such model."""
 
-    def read(value: object) -> ModelT | None:
+    def parse(value: object) -> ModelT | None:
         try:
             return model.from_dict(value) if isinstance(value, dict) else None
         except ValueError, LookupError:
             return None
 
-    return read
+    return parse
 
 
 def parse_models[ModelT: Model](
     model: type[ModelT], key: Callable[[ModelT], Hashable]
 ) -> Callable[[object], tuple[ModelT, ...]]:
-    """Return a reader of a list: unreadable items are left out, the first of equal keys wins."""
-    read_item = parse_model(model)
+    """Return a parser of a list of models. It leaves out unusable items, and keeps the first of each key."""
+    parse_item = parse_model(model)
 
-    def read(value: object) -> tuple[ModelT, ...]:
-        items: dict[Hashable, ModelT] = {}
-        for raw in _listed(value):
-            if (item := read_item(raw)) is not None:
-                items.setdefault(key(item), item)
-        return tuple(items.values())
+    def parse(value: object) -> tuple[ModelT, ...]:
+        models: dict[Hashable, ModelT] = {}
+        for item in _as_list(value):
+            if (parsed := parse_item(item)) is not None:
+                models.setdefault(key(parsed), parsed)
+        return tuple(models.values())
 
-    return read
+    return parse
 
 
 _TAG: Any = field(default=None, metadata=field_options(deserialize=parse_identifier))
-"""Some cards have nothing but digits."""
+"""Field of an RFID tag. The id of some cards has digits only, and comes as a number."""
 
 
 def _amount() -> Any:
+    """Return a field of an amount that cannot be negative."""
     return field(default=None, metadata=field_options(deserialize=parse_non_negative))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CurrentSession(Model):
-    """The charging session that runs on a charger; `kwh_so_far` in kWh."""
+    """Charging session in progress on a charger (Joulo developer docs, Chargers). Energy in kWh."""
 
     required = ("id", "started_at")
 
@@ -144,13 +145,12 @@ class CurrentSession(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Charger(Model):
-    """A charger; `latest_meter_wh` in Wh, sent only where there is a meter."""
+    """Charger (Joulo developer docs, Chargers). `latest_meter_wh` in Wh, absent without meter data."""
 
     required = ("id",)
 
     id: str
     nickname: str | None = None
-    slug: str | None = None
     connection_type: ConnectionType | UnknownValue | None = field(
         default=None, metadata=field_options(deserialize=parse_enum(ConnectionType))
     )
@@ -168,13 +168,13 @@ class Charger(Model):
     @classmethod
     @override
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
-        """Take `name` where there is no `nickname`, as seen in the wild."""
-        return {"nickname": d.get("name")} | {k: v for k, v in d.items() if v is not None}
+        """Use `name` if there is no `nickname` (undocumented)."""
+        return d if d.get("nickname") is not None else d | {"nickname": d.get("name")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OcppAccess(OptionalSection):
-    """How a charger connects to Joulo by OCPP; the password is told once, and shown nowhere."""
+    """Access data of an OCPP charger. Joulo sends the password once; it is kept out of the repr."""
 
     identity: str | None = None
     endpoint: str | None = None
@@ -183,14 +183,17 @@ class OcppAccess(OptionalSection):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegisteredCharger(Charger):
-    """A charger that has just been registered."""
+    """Response to a registration (Joulo developer docs, Chargers)."""
 
     ocpp: OcppAccess = OcppAccess()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChargingSession(Model):
-    """A charging session; completed means that `ended_at` is set. `kwh` in kWh."""
+    """Charging session (Joulo developer docs, Sessions). Energy in kWh; completed if `ended_at` is set.
+
+    `id_tag` and `counts_for_ere` are undocumented.
+    """
 
     required = ("id", "charger_id", "started_at")
 
@@ -210,7 +213,7 @@ class ChargingSession(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Month(Model):
-    """The sums of a calendar month (its first day) in Europe/Amsterdam: kWh, ERE credits, count."""
+    """Totals of a calendar month in Europe/Amsterdam, given by its first day. Energy in kWh."""
 
     required = ("month",)
 
@@ -222,9 +225,10 @@ class Month(Model):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Energy(Model):
-    """The account's sums: kWh, ERE credits, count.
+    """Totals of the account (Joulo developer docs, Energy statistics). Energy in kWh.
 
-    Where `total_kwh_all` is sent it counts every charger, and the other figures MID-certified ones only.
+    `total_kwh_all` counts every charger (undocumented). If Joulo sends it, the other fields count
+    MID-certified chargers only.
     """
 
     total_kwh: float | None = None
@@ -232,7 +236,7 @@ class Energy(Model):
     total_ere_credits: float | None = None
     total_sessions: int | None = None
     all_months_read: bool = True
-    """False where a month is listed whose name cannot be read: what is not listed may be that one."""
+    """False if a listed month cannot be parsed. A month that is not in `months` may then be that one."""
     months: tuple[Month, ...] = field(
         default=(), metadata=field_options(deserialize=parse_models(Month, lambda m: m.month))
     )
@@ -240,19 +244,25 @@ class Energy(Model):
     @classmethod
     @override
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
-        """Take note of months that cannot be read."""
-        rows = d.get("months")
-        read = [isinstance(row, dict) and parse_month(row.get("month")) for row in _listed(rows)]
-        return d | {"all_months_read": all(read)}
+        """Record whether every listed month can be parsed."""
+        months = [
+            isinstance(row, dict) and parse_month(row.get("month"))
+            for row in _as_list(d.get("months"))
+        ]
+        return d | {"all_months_read": all(months)}
 
 
-def _listed(value: object) -> list[Any]:
+def _as_list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountProfile(Model):
-    """Whose token it is, and at what terms: EUR per ERE credit before the fee, and the fee in percent."""
+    """Account of the token (`/me`; Joulo developer docs, Sessions).
+
+    `ere_price_mid` is in EUR per ERE credit, before the fee. `effective_fee_pct` is the fee in percent.
+    `id` is undocumented.
+    """
 
     id: str | None = field(default=None, metadata=field_options(deserialize=parse_identifier))
     ere_price_mid: float | None = None
@@ -261,29 +271,29 @@ class AccountProfile(Model):
     @classmethod
     @override
     def __pre_deserialize__(cls, d: dict[Any, Any]) -> dict[Any, Any]:
-        """Take `user_id` where there is no `id`."""
-        return {"id": d.get("user_id")} | {k: v for k, v in d.items() if v is not None}
+        """Use `user_id` if there is no `id` (undocumented)."""
+        return d if d.get("id") is not None else d | {"id": d.get("user_id")}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SoldEre(OptionalSection):
-    """ERE credits that are sold; `net_eur` in EUR after the fee."""
+    """Sold ERE credits. `net_eur` is in EUR, after the fee."""
 
     net_eur: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnsoldEre(OptionalSection):
-    """ERE credits that are still to be sold; `ere` counts them."""
+    """ERE credits that are not sold yet. `ere` is their number."""
 
     ere: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErePosition(Model):
-    """How far the ERE credits of this year have come towards money (undocumented; as seen in other clients).
+    """Amounts of this year's ERE credits, by their stage towards payment (undocumented).
 
-    `total_expected_eur` in EUR after the fee: all that the year will bring, its forecast included.
+    `total_expected_eur` is the whole year's amount in EUR, after the fee and with Joulo's forecast.
     """
 
     paid: SoldEre = SoldEre()
@@ -294,7 +304,10 @@ class ErePosition(Model):
 
 
 class Cursor(NamedTuple):
-    """A moment, and how Joulo wrote it: asked for in the same words, it means the same session."""
+    """Page cursor: a session's `started_at`, parsed and verbatim.
+
+    The verbatim text is sent back, so no precision is lost.
+    """
 
     moment: datetime
     text: str
@@ -302,15 +315,14 @@ class Cursor(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionPage:
-    """A page of `/sessions`, newest first.
+    """Page of charging sessions, newest first (Joulo developer docs, Sessions).
 
-    `ids` are those of all that Joulo lists, also of a session that cannot be read. `oldest` is the
-    earliest `started_at`: where the next page begins. `rows` counts what Joulo sent, readable or not;
-    a `full` page may have more behind it.
+    `ids` and `row_count` cover every row of the page, also rows that cannot be parsed. `oldest` is the
+    cursor of the next page. `is_full` is True if the page holds all that fits, and another may follow.
     """
 
     sessions: tuple[ChargingSession, ...]
     ids: frozenset[str]
     oldest: Cursor | None
-    rows: int
-    full: bool
+    row_count: int
+    is_full: bool

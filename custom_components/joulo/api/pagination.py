@@ -1,4 +1,4 @@
-"""Reads a whole range of charging sessions, a page at a time."""
+"""Paginator of charging sessions: it reads a whole range, one page at a time."""
 
 from datetime import datetime
 
@@ -8,46 +8,51 @@ from .models import ChargingSession, Cursor
 
 
 class SessionPaginator:
-    """Walks a range newest first by keyset: the next page ends where the last one began.
+    """Reads a range of sessions newest first, by keyset: each page ends where the last one began.
 
-    Paging by offset alone would skip sessions when one is removed meanwhile. Between two pages the
-    caller lets the rate limiter's interval pass; an error leaves the walk where it was.
+    With an offset alone, a session that is removed between two pages would hide another one. The caller
+    waits between two pages until the rate limiter allows the next. After an error, the same page can be
+    fetched again.
     """
 
     def __init__(
         self, client: JouloClient, *, since: datetime | None = None, until: Cursor | None = None
     ) -> None:
-        """Begin at the newest session, or at `until`; end at `since`, included."""
+        """Start at `until` or else at the newest session; end at `since` or else at the oldest one."""
         self.complete = False
+        """True once the last page has been read."""
         self.truncated = False
-        """Whether a page was empty that begins with a session known to be there: a hiccup, or it has just gone."""
+        """True if the page at the cursor came back empty.
+
+        It should hold at least the cursor's own session, so the read proves nothing.
+        """
+        self.until = until
+        """Cursor of the next page. Another paginator can continue from it."""
+        self.seen: set[str] = set()
+        """Ids of all sessions that were listed so far, also of rows that cannot be parsed."""
         self._client = client
         self._since = since
-        self.until = until
-        """Where the next page begins: with it a walk can be taken up again."""
         self._offset = 0
-        self._brought: set[str] = set()
-        self.seen: set[str] = set()
-        """The ids of all sessions so far, readable or not."""
+        self._returned: set[str] = set()
 
-    async def read_page(self) -> tuple[ChargingSession, ...]:
-        """Return the next page's sessions that no page brought before; then `complete` may be true."""
+    async def fetch_page(self) -> tuple[ChargingSession, ...]:
+        """Return the sessions of the next page that no earlier page returned; update `complete`."""
         response = await self._client.session_page(
             since=self._since, until=self.until, offset=self._offset
         )
         page = response.data
-        fresh = tuple(session for session in page.sessions if session.id not in self._brought)
-        self._brought.update(session.id for session in fresh)
-        has_news = not page.ids <= self.seen
+        sessions = tuple(session for session in page.sessions if session.id not in self._returned)
+        self._returned.update(session.id for session in sessions)
+        has_new_ids = not page.ids <= self.seen
         self.seen |= page.ids
-        if not page.full:
+        if not page.is_full:
             self.complete = True
-            self.truncated = self.until is not None and not self._offset and not page.rows
-        elif has_news and page.oldest not in {None, self.until}:
+            self.truncated = self.until is not None and not self._offset and not page.row_count
+        elif has_new_ids and page.oldest not in {None, self.until}:
             self.until, self._offset = page.oldest, 0
-        elif has_news or not self._offset:
-            # More sessions share this moment than fit on a page: step on inside it.
-            self._offset += page.rows
+        elif has_new_ids or not self._offset:
+            # More sessions share one start than fit on a page: continue inside that moment by offset.
+            self._offset += page.row_count
         else:
             raise JouloResponseError("its pages repeat themselves")
-        return fresh
+        return sessions

@@ -1,54 +1,73 @@
-"""Tolerant readers of single JSON values: what is absent, null or nonsense becomes `None`."""
+"""Tolerant parsers of single JSON values. A value that is absent, null or of another kind becomes None."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from enum import StrEnum
+import json
+from typing import Any
 
-LONGEST_TEXT = 255
-"""Characters; Home Assistant keeps no longer state, and no id, name or tag of Joulo's is longer."""
+from .errors import JouloResponseError
 
-_LARGEST = 1e12
-"""No figure of Joulo's is larger; sums and products of such figures stay finite."""
+MAX_TEXT_LENGTH = 255
+"""Characters. Home Assistant stores no longer state, and no id, name or tag of Joulo's is longer."""
+
+_MAX_NUMBER = 1e12
+"""No figure of Joulo's is larger, and sums and products of figures up to this one stay finite."""
 
 _YEARS = range(2000, 2200)
-"""A moment outside them is nonsense, and would overflow calendar arithmetic."""
+"""Years of a plausible date. Dates far outside them would overflow in calendar arithmetic."""
 
 
 class UnknownValue(str):
-    """A word that Joulo sent and this version does not know."""
+    """A value that Joulo sent for an enumeration and that this version of the client does not list."""
 
     __slots__ = ()
 
 
+def parse_object(body: bytes) -> dict[str, Any]:
+    """Return the JSON object in a body. Raise JouloResponseError if the body holds anything else.
+
+    NaN and Infinity are accepted in the JSON, so that one of them costs only its own field.
+    """
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise JouloResponseError("not JSON") from error
+    if not isinstance(document, dict):
+        raise JouloResponseError("not an object")
+    return document
+
+
 def parse_text(value: object) -> str | None:
-    """Return a text without surrounding space; an empty one counts as absent."""
+    """Return a text without surrounding spaces. An empty or very long text counts as absent."""
     if not isinstance(value, str):
         return None
-    # Half a surrogate pair can be neither stored nor shown.
+    # Half a surrogate pair cannot be encoded, and thus be neither stored nor shown: it becomes "?".
     text = value.encode(errors="replace").decode().strip()
-    return text if 0 < len(text) <= LONGEST_TEXT else None
+    return text if 0 < len(text) <= MAX_TEXT_LENGTH else None
 
 
 def parse_identifier(value: object) -> str | None:
-    """Return a text, also where it is written as a whole number."""
-    return (
-        parse_text(value) if isinstance(value, str) else parse_text(str(parse_integer(value) or ""))
-    )
+    """Return an identifier as text, whether Joulo sent it as a text or as a whole number."""
+    if isinstance(value, str):
+        return parse_text(value)
+    number = parse_integer(value)
+    return str(number) if number else None
 
 
 def parse_number(value: object) -> float | None:
-    """Return a finite number; numbers may come as strings."""
+    """Return a finite number, whether Joulo sent it as a number or as a text."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
         number = float(value)
     except ValueError, OverflowError:
         return None
-    return number if abs(number) <= _LARGEST else None
+    return number if abs(number) <= _MAX_NUMBER else None
 
 
 def parse_non_negative(value: object) -> float | None:
-    """Return a number that is not negative: nothing charges less than nothing."""
+    """Return a number of at least 0, for amounts that cannot be negative."""
     number = parse_number(value)
     return number if number is not None and number >= 0 else None
 
@@ -60,12 +79,12 @@ def parse_integer(value: object) -> int | None:
 
 
 def parse_bool(value: object) -> bool | None:
-    """Return a boolean; nothing else is taken for one."""
+    """Return a boolean. Numbers and texts are not converted."""
     return value if isinstance(value, bool) else None
 
 
 def parse_datetime(value: object) -> datetime | None:
-    """Return an ISO 8601 moment in UTC, with or without fraction; without a zone it is UTC."""
+    """Return an ISO 8601 date and time in UTC. Without a zone, the value is taken as UTC."""
     if not isinstance(value, str):
         return None
     try:
@@ -77,7 +96,7 @@ def parse_datetime(value: object) -> datetime | None:
 
 
 def parse_month(value: object) -> date | None:
-    """Return the first day of a month written as `YYYY-MM`, or as a day in it."""
+    """Return the first day of a month, whether Joulo sent `YYYY-MM` or a date in that month."""
     if not isinstance(value, str):
         return None
     try:
@@ -88,18 +107,16 @@ def parse_month(value: object) -> date | None:
     return first if first.year in _YEARS else None
 
 
-def parse_enum[WordT: StrEnum](
-    words: type[WordT],
-) -> Callable[[object], WordT | UnknownValue | None]:
-    """Return a reader of an enumeration that keeps unlisted words apart."""
+def parse_enum[EnumT: StrEnum](
+    enum: type[EnumT],
+) -> Callable[[object], EnumT | UnknownValue | None]:
+    """Return a parser of an enumeration. It ignores case, and keeps an unlisted value as UnknownValue."""
+    members = {member.value: member for member in enum}
 
-    def read(value: object) -> WordT | UnknownValue | None:
+    def parse(value: object) -> EnumT | UnknownValue | None:
         text = parse_text(value)
         if text is None:
             return None
-        try:
-            return words(text.lower())
-        except ValueError:
-            return UnknownValue(text)
+        return members.get(text.lower()) or UnknownValue(text)
 
-    return read
+    return parse

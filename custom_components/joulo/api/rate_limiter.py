@@ -1,10 +1,8 @@
-"""The rate limiter through which every request goes: it keeps Joulo's intervals and remembers what came of the last.
-
-Asked too early, it sends nothing and repeats the last outcome, answer or error.
-"""
+"""Rate limiter: it keeps Joulo's intervals between requests, and the result of each endpoint's last request."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
@@ -22,15 +20,19 @@ from .errors import (
     JouloTooEarlyError,
 )
 
-_DAY = 86400.0
+_MISSING_INTERVAL = 86_400.0
+"""Seconds until an optional endpoint that an account lacks is asked again."""
+
+type Query = Mapping[str, str]
 
 
 class Endpoint(Enum):
-    """A kind of request: its path, and the seconds that lie between two of them.
+    """A kind of request: its path, and the least number of seconds between two requests.
 
-    A minute and ten minutes are Joulo's own limits ("Charging sessions, ERE and status in Home
-    Assistant", Rate limiting); for older pages, `/me` and `/ere-position` it names none, so these are
-    ours. Orders are held back only where Joulo asks for that.
+    The 60 s of CHARGERS and the 600 s of SESSIONS and ENERGY are Joulo's own ("Charging sessions, ERE
+    and status in Home Assistant", Rate limiting). Joulo documents no interval for the others. HISTORY is
+    `/sessions` with an upper bound, for the pages of older sessions. REGISTRATION and RESTART are
+    commands, which wait only after a `Retry-After`.
     """
 
     CHARGERS = ("chargers", 60.0)
@@ -47,163 +49,213 @@ class Endpoint(Enum):
         self.interval = interval
 
 
-OPTIONAL = frozenset({Endpoint.ME, Endpoint.ERE_POSITION})
-"""What an account may lack; what is missing is asked for again after a day."""
+_OPTIONAL_ENDPOINTS = frozenset({Endpoint.ME, Endpoint.ERE_POSITION})
+"""Endpoints that an account or a token may lack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response[T]:
+    """Data that Joulo sent, and when the request for it was sent (UTC).
+
+    A repeated response keeps its `sent_at`, which tells it from a new one.
+    """
+
+    data: T
+    sent_at: datetime
 
 
 @dataclass(slots=True)
-class _Pace:
-    """When a request was last sent through an endpoint, and when the next may be (monotonic seconds)."""
+class _Timing:
+    """When an endpoint was last asked, and when it may be asked again (monotonic seconds).
+
+    The lock lets callers at the same time share one request.
+    """
 
     sent_at: float = -inf
     next_allowed_at: float = -inf
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    @property
     def retry_in(self) -> float:
         return max(0.0, self.next_allowed_at - time.monotonic())
 
     def block_for(self, seconds: float) -> None:
-        # From the end of the request: however slow the network, two never arrive closer together.
         self.next_allowed_at = max(self.next_allowed_at, time.monotonic() + seconds)
 
 
 @dataclass(frozen=True, slots=True)
-class Response[DataT]:
-    """Data that Joulo sent, and when it was asked for them."""
+class _Success:
+    """Last request of an endpoint, if it brought a response; `body` is the response before parsing."""
 
-    data: DataT
-    sent_at: datetime
+    query: Query
+    body: bytes
+    response: Response[Any]
 
 
-@dataclass(slots=True)
-class _Outcome:
-    """What came of the last request through an endpoint."""
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Last request of an endpoint, if it failed."""
 
-    query: object = None
-    answer: Any = None
-    error: JouloError | None = None
+    query: Query
+    error: JouloError
 
-    def repeat(self, query: object, retry_in: float) -> Any:
-        """Return or raise once more what the same request brought."""
-        if isinstance(self.error, JouloRateLimitError):
-            raise JouloRateLimitError(retry_in)
-        if query != self.query or (self.answer is None and self.error is None):
-            raise JouloTooEarlyError(retry_in)
-        if self.error is not None:
-            raise self.error.with_traceback(None)
-        return self.answer
+
+type _Result = _Success | _Failure
 
 
 class RateLimiter:
-    """One token's rate limiter; it outlives the clients that use it, and its pace outlives the token."""
+    """Rate limiter of one token.
+
+    It is kept across reloads; a replacement token takes over its timing, not its responses.
+    """
 
     def __init__(
         self,
-        paces: Mapping[Endpoint, _Pace] | None = None,
-        earlier: Mapping[Endpoint, _Outcome] | None = None,
+        timings: Mapping[Endpoint, _Timing] | None = None,
+        earlier_results: Mapping[Endpoint, _Result] | None = None,
     ) -> None:
-        """Begin open; or with the paces that an account's other gate keeps, and what it brought."""
-        self._paces = {endpoint: _Pace() for endpoint in Endpoint} | dict(paces or {})
-        self._outcomes = {endpoint: _Outcome() for endpoint in Endpoint}
-        self._earlier = earlier or {}
+        """Allow every request at once, or continue another limiter's timings."""
+        self._timings = {endpoint: _Timing() for endpoint in Endpoint} | dict(timings or {})
+        self._results: dict[Endpoint, _Result] = {}
+        self._earlier_results = earlier_results or {}
         self.token_rejected = False
-        """Whether Joulo refused the token: then nothing is sent any more."""
+        """True once Joulo has rejected the token. No request is sent any more."""
 
     def sent_at(self, endpoint: Endpoint) -> float:
-        """Return when the last request was sent through an endpoint (monotonic seconds)."""
-        return self._paces[endpoint].sent_at
+        """Return when the last request was sent (monotonic seconds), or -inf before the first one.
+
+        A request that failed counts too, unlike in `Response.sent_at`.
+        """
+        return self._timings[endpoint].sent_at
 
     def retry_in(self, endpoint: Endpoint) -> float:
-        """Return the seconds until a request through this endpoint would be sent."""
-        return self._paces[endpoint].retry_in
+        """Return the seconds until the next request may be sent."""
+        return self._timings[endpoint].retry_in()
 
-    def for_next_token(self) -> RateLimiter:
-        """Return the rate limiter for another try at the same account.
+    def for_replacement_token(self) -> RateLimiter:
+        """Return the rate limiter of another token for the same account, or of a new try of this one.
 
-        Joulo's intervals go on; answers and refusals, and what the old token lacked, do not.
+        It shares the timings, since Joulo's intervals hold for the account. The optional endpoints may
+        be asked at once: the new token may have a permission that this one lacks.
         """
-        kept = {
-            endpoint: pace for endpoint, pace in self._paces.items() if endpoint not in OPTIONAL
+        timings = {
+            endpoint: timing
+            for endpoint, timing in self._timings.items()
+            if endpoint not in _OPTIONAL_ENDPOINTS
         }
-        return RateLimiter(kept, self._outcomes)
+        return RateLimiter(timings, self._results)
 
-    def accept(self) -> None:
-        """Take over what the rate limiter before was answered: the token is of the same account."""
-        for endpoint, earlier in self._earlier.items():
-            outcome = self._outcomes[endpoint]
-            if self.retry_in(endpoint) and outcome.answer is None and outcome.error is None:
-                outcome.query, outcome.answer = earlier.query, earlier.answer
-        self._earlier = {}
+    def adopt_responses(self) -> None:
+        """Take over the responses of the token before, once both are known to be of one account.
 
-    async def fetch[AnswerT](
-        self, endpoint: Endpoint, query: object, send: Callable[[], Awaitable[AnswerT]]
-    ) -> Response[AnswerT]:
-        """Return what `send` brings, or, too early, what the last equal query through the endpoint brought.
-
-        Raises JouloTooEarlyError when it is too early and the last query was another one.
+        Only endpoints that must still wait and have no result of their own take one over. No error is
+        taken over.
         """
-        pace, outcome = self._paces[endpoint], self._outcomes[endpoint]
-        async with pace.lock:
-            if self.token_rejected:
-                raise JouloAuthError
-            if pace.retry_in:
-                answer: Response[AnswerT] = outcome.repeat(query, pace.retry_in)
-                return answer
-            wait = endpoint.interval
-            pace.sent_at = time.monotonic()
+        for endpoint, result in self._earlier_results.items():
+            if self.retry_in(endpoint) and isinstance(result, _Success):
+                self._results.setdefault(endpoint, result)
+        self._earlier_results = {}
+
+    async def fetch[T](
+        self,
+        endpoint: Endpoint,
+        query: Query,
+        get: Callable[[str, Query], Awaitable[bytes]],
+        parse: Callable[[bytes], T],
+    ) -> Response[T]:
+        """Return the parsed body of a request that is sent with `get`.
+
+        Before the interval has passed, nothing is sent: the last response or error is repeated if it was
+        for the same query, else JouloTooEarlyError is raised. A body that equals the last one is not
+        parsed again.
+        """
+        async with self._timings[endpoint].lock:
+            self._raise_if_token_rejected()
+            if self.retry_in(endpoint):
+                return self._repeat(endpoint, query)
             sent_at = datetime.now(UTC)
             try:
-                answer = Response(await send(), sent_at)
+                with self._timed(endpoint):
+                    body = await get(endpoint.path, query)
+                    data = self._reuse_or_parse(endpoint, body, parse)
             except JouloError as error:
-                wait = self._learn(error, endpoint)
-                outcome.query, outcome.answer, outcome.error = query, None, error
+                self._results[endpoint] = _Failure(query, error)
                 raise
-            else:
-                outcome.query, outcome.answer, outcome.error = query, answer, None
-                return answer
-            finally:
-                pace.block_for(wait)
+            response = Response(data, sent_at)
+            self._results[endpoint] = _Success(query, body, response)
+            return response
 
-    async def send_command[AnswerT](
-        self, endpoint: Endpoint, send: Callable[[], Awaitable[AnswerT]]
-    ) -> AnswerT:
-        """Return what `send` brings, which changes something: it is never repeated, nor remembered.
+    @asynccontextmanager
+    async def command_slot(self, endpoint: Endpoint) -> AsyncGenerator[None]:
+        """Enclose the sending of a command, which is neither repeated nor remembered.
 
-        Raises JouloRateLimitError while Joulo wants no request at the endpoint's path.
+        Raise JouloRateLimitError while a `Retry-After` of Joulo's blocks the endpoint's path.
         """
-        pace = self._paces[endpoint]
-        async with pace.lock:
-            if self.token_rejected:
-                raise JouloAuthError
-            if pace.retry_in:
-                raise JouloRateLimitError(pace.retry_in)
-            try:
-                return await send()
-            except JouloError as error:
-                pace.block_for(self._learn(error, endpoint))
-                raise
+        async with self._timings[endpoint].lock:
+            self._raise_if_token_rejected()
+            if retry_in := self.retry_in(endpoint):
+                raise JouloRateLimitError(retry_in)
+            with self._timed(endpoint):
+                yield
 
-    def _learn(self, error: JouloError, endpoint: Endpoint) -> float:
-        """Take note of what an error means for other requests; return how long the endpoint stays shut."""
+    def _raise_if_token_rejected(self) -> None:
+        if self.token_rejected:
+            raise JouloAuthError
+
+    def _repeat(self, endpoint: Endpoint, query: Query) -> Response[Any]:
+        """Return the endpoint's last response or raise its last error, if it was for the same query."""
+        retry_in = self.retry_in(endpoint)
+        match self._results.get(endpoint):
+            case _Failure(error=JouloRateLimitError()):
+                raise JouloRateLimitError(retry_in)
+            case _Failure(query=last_query, error=error) if last_query == query:
+                raise error.with_traceback(None)
+            case _Success(query=last_query, response=response) if last_query == query:
+                return response
+        raise JouloTooEarlyError(retry_in)
+
+    def _reuse_or_parse[T](self, endpoint: Endpoint, body: bytes, parse: Callable[[bytes], T]) -> T:
+        match self._results.get(endpoint):
+            case _Success(body=last_body, response=response) if last_body == body:
+                data: T = response.data
+                return data
+        return parse(body)
+
+    @contextmanager
+    def _timed(self, endpoint: Endpoint) -> Generator[None]:
+        """Enclose a request, and block its endpoint for the interval afterwards.
+
+        The interval counts from the end of the request: however slow the network is, no two requests
+        reach Joulo closer together. It holds for a cancelled request too.
+        """
+        timing = self._timings[endpoint]
+        timing.sent_at = time.monotonic()
+        wait = endpoint.interval
+        try:
+            yield
+        except JouloError as error:
+            wait = self._wait_after(error, endpoint)
+            raise
+        finally:
+            timing.block_for(wait)
+
+    def _wait_after(self, error: JouloError, endpoint: Endpoint) -> float:
+        """Return the seconds for which an error blocks its endpoint; apply its effect on other requests."""
         match error:
             case JouloAuthError():
-                # The account's next token may be tried at once.
                 self.token_rejected = True
+                # The account's next token may be tried at once.
                 return 0.0
             case JouloConnectionError(sent=False):
-                # Nothing was asked of the account.
                 return 0.0
             case JouloRateLimitError():
-                self._hold_back(endpoint, error)
-                return max(error.retry_after, endpoint.interval)
-            case JouloNotFoundError() | JouloScopeError() if endpoint in OPTIONAL:
-                return _DAY
+                self._block_path(endpoint.path, error)
+            case JouloNotFoundError() | JouloScopeError() if endpoint in _OPTIONAL_ENDPOINTS:
+                return _MISSING_INTERVAL
         return endpoint.interval
 
-    def _hold_back(self, endpoint: Endpoint, error: JouloRateLimitError) -> None:
-        """Shut every endpoint with the same path: Joulo does not tell them apart."""
-        for other in Endpoint:
-            if other.path == endpoint.path:
-                self._paces[other].block_for(error.retry_after)
-                self._outcomes[other].error = error
+    def _block_path(self, path: str, error: JouloRateLimitError) -> None:
+        """Block all endpoints with the path of a rate-limited request: Joulo does not tell them apart."""
+        for endpoint in Endpoint:
+            if endpoint.path == path:
+                self._timings[endpoint].block_for(error.retry_after)
+                self._results[endpoint] = _Failure({}, error)

@@ -110,7 +110,7 @@ class SessionFetcher:
         return self._full_read_requested or last is None or now - last >= _FULL_READ_EVERY
 
     async def _read_page(self, read: _Read) -> None:
-        sessions = await read.paginator.read_page()
+        sessions = await read.paginator.fetch_page()
         self._history.async_update(transitions.upsert_listed, sessions)
 
     def _resume_backfill(self, backfill: Backfill) -> None:
