@@ -52,6 +52,8 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
     """The charging sessions of a charger, from the history: no request is sent."""
 
     entity_description: JouloCalendarDescription
+    _event: CalendarEvent | None = None
+    _span: tuple[str, datetime, datetime] | None = None
 
     @override
     def _shown(self, state: ChargerState) -> object:
@@ -72,7 +74,15 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         state = self.coordinator.data.get(self._device_key)
         if state is None or state.session is None or not state.is_active:
             return None
-        return self._writer().event(state.session)
+        writer = self._writer()
+        span = (state.session.id, state.session.started_at, writer.end(state.session))
+        if self._event is None or span != self._span:
+            self._span, self._event = span, writer.event(state.session)
+        else:
+            # Home Assistant asks thrice for each state that it writes, and validates each new event.
+            self._event.summary = writer.summary(state.session)
+            self._event.description = writer.description(state.session)
+        return self._event
 
     @override
     async def async_get_events(
@@ -104,21 +114,20 @@ class _EventWriter:
         return [
             self.event(session)
             for session in queries.timeline(self.history, self.charger_id)
-            if session.started_at < end and self._end(session) > start
+            if session.started_at < end and self.end(session) > start
         ]
 
     def event(self, session: ChargingSession) -> CalendarEvent:
         """Return a session as an event."""
-        value = queries.value_of(self.history, session)
         return CalendarEvent(
             start=session.started_at,
-            end=self._end(session),
-            summary=_summary(session, self.localizer),
-            description=_description(session, value, self.localizer),
+            end=self.end(session),
+            summary=self.summary(session),
+            description=self.description(session),
             uid=session.id,
         )
 
-    def _end(self, session: ChargingSession) -> datetime:
+    def end(self, session: ChargingSession) -> datetime:
         """Return the moment until which a session is shown: the next full hour, if it is active."""
         end = session.ended_at or hour_of(self.now) + HOUR
         charger = self.history.chargers[self.charger_id]
@@ -126,20 +135,19 @@ class _EventWriter:
             end = min(end, session.started_at + MAX_OPEN)
         return end if end > session.started_at else session.started_at + _SHORTEST
 
+    def summary(self, session: ChargingSession) -> str:
+        """Return the energy of a session, if it is known."""
+        if session.kwh is None:
+            return self.localizer.text("charging_session")
+        return f"{self.localizer.number(session.kwh, 2)} kWh"
 
-def _summary(session: ChargingSession, localizer: Localizer) -> str:
-    if session.kwh is None:
-        return localizer.text("charging_session")
-    return f"{localizer.number(session.kwh, 2)} kWh"
-
-
-def _description(session: ChargingSession, value: float | None, localizer: Localizer) -> str:
-    """Return what is known beside the energy; no RFID tag, which opens chargers."""
-    lines = [] if session.ended_at else [localizer.text("session_runs")]
-    attributes = as_attributes(session, value)
-    lines.extend(
-        localizer.text(f"session_{key}", figure=localizer.number(attributes[key], 2))
-        for key in ("ere_credits", "value_eur", "average_power_kw")
-        if attributes[key] is not None
-    )
-    return "\n".join(lines)
+    def description(self, session: ChargingSession) -> str:
+        """Return what is known beside the energy; no RFID tag, which opens chargers."""
+        lines = [] if session.ended_at else [self.localizer.text("session_runs")]
+        attributes = as_attributes(session, queries.value_of(self.history, session))
+        lines.extend(
+            self.localizer.text(f"session_{key}", figure=self.localizer.number(attributes[key], 2))
+            for key in ("ere_credits", "value_eur", "average_power_kw")
+            if attributes[key] is not None
+        )
+        return "\n".join(lines)
