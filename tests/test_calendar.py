@@ -86,7 +86,7 @@ async def test_all_calendars(
 ) -> None:
     with patch("custom_components.joulo.PLATFORMS", [Platform.CALENDAR]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
@@ -98,6 +98,7 @@ async def test_all_calendars(
         ("calendar.schuur_charging_sessions", SCHUUR_ID),
     ],
 )
+@pytest.mark.long_account
 async def test_every_session_of_a_charger_is_shown_also_one_without_energy(
     hass: HomeAssistant,
     account: SimulatedAccount,

@@ -36,10 +36,11 @@ def last_reset(hass: HomeAssistant, entity: str) -> datetime:
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Set the entry up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
+@pytest.mark.long_account
 async def test_all_sensors(
     hass: HomeAssistant,
     account: SimulatedAccount,
@@ -152,7 +153,7 @@ async def test_a_reload_in_the_middle_of_a_session_changes_nothing(
     before = {state.entity_id: state.state for state in hass.states.async_all()}
     cloud.forget_requests()
     await hass.config_entries.async_reload(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert {state.entity_id: state.state for state in hass.states.async_all()} == before
     assert cloud.requests == [] or {request.path for request in cloud.requests} == {"/me"}
 
@@ -174,7 +175,7 @@ async def test_a_session_that_passed_while_home_assistant_was_down_is_shown(
     )
     freezer.tick(3 * 3600)
     await hass.config_entries.async_setup(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass, "garage_session_energy") == "10.0"
     assert last_reset(hass, "garage_session_energy") == NOW + timedelta(hours=2)
     assert shown(hass, "garage_last_session_rfid_tag") == "OTHER"
@@ -283,10 +284,10 @@ async def test_an_account_that_sends_no_figure_for_all_chargers_has_no_such_sens
     assert float(shown(hass, "joulo_total_energy_of_all_chargers")) == account.energy_total()
 
 
+@pytest.mark.long_account
 async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_later_pages(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     entry: MockConfigEntry,
     advance: Advance,
 ) -> None:
@@ -299,13 +300,12 @@ async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_lat
     for _ in range(5):
         await advance(7)
     assert float(shown(hass, "oprit_last_session_energy")) == float(oldest.kwh_at(NOW))
-    assert cloud.refused() == []
 
 
+@pytest.mark.long_account
 async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_read(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     joulo: MockConfigEntry,
     advance: Advance,
 ) -> None:
@@ -321,13 +321,11 @@ async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_r
         kwh, ere = account.energy_total(charger.id), account.ere_total(charger.id)
         assert float(shown(hass, f"{name}_total_energy")) == pytest.approx(kwh)
         assert float(shown(hass, f"{name}_total_ere_credits")) == pytest.approx(ere)
-    assert cloud.refused() == []
 
 
 async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_corrections(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     joulo: MockConfigEntry,
     advance: Advance,
 ) -> None:
@@ -349,9 +347,9 @@ async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_
     assert float(shown(hass, "garage_total_ere_credits")) == pytest.approx(
         account.ere_total(GARAGE_ID)
     )
-    assert cloud.refused() == []
 
 
+@pytest.mark.long_account
 async def test_how_far_the_history_reaches_is_shown_while_it_is_read(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:

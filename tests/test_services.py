@@ -120,7 +120,7 @@ async def second(
     entry = MockConfigEntry(domain=DOMAIN, title="Second", data=data)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     cloud.forget_requests()
     return entry
 
@@ -169,7 +169,7 @@ async def test_an_answer_has_exactly_these_figures(
 ) -> None:
     session = record(account, NOW - 2 * HOUR, tag=TAG, power_kw=12.34)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     answer = await get(hass, start="2026-06-15", price_per_kwh=0.25)
     assert json.loads(json.dumps(answer)) == {
         "sessions": [
@@ -247,6 +247,7 @@ async def test_a_tag_can_be_asked_for(
 
 
 @pytest.mark.parametrize("zone", ["Europe/Amsterdam", "America/New_York", "Asia/Kolkata"])
+@pytest.mark.long_account
 async def test_a_bare_day_is_one_of_home_assistants_zone_and_as_an_end_is_included(
     hass: HomeAssistant, account: SimulatedAccount, known: MockConfigEntry, zone: str
 ) -> None:
@@ -325,8 +326,8 @@ async def test_what_is_unknown_is_null_in_a_row_and_left_out_of_a_total(
     assert row["charger_name"] == "Garage"
     assert (answer["totals"]["sessions"], answer["totals"]["energy_kwh"]) == (1, None)
     with_others = await get(hass, price_per_kwh=0.25)
-    assert with_others["totals"]["energy_kwh"] > 1000
-    assert with_others["totals"]["cost_eur"] > 250
+    assert with_others["totals"]["energy_kwh"] > 500
+    assert with_others["totals"]["cost_eur"] > 125
 
 
 async def test_without_sessions_the_totals_are_zero(
@@ -357,6 +358,7 @@ HEADINGS = {
     ("language", "delimiter", "mark", "total"),
     [("en", ",", ".", "Total"), ("nl", ";", ",", "Totaal")],
 )
+@pytest.mark.long_account
 async def test_a_statement_holds_the_books_in_the_users_language(
     hass: HomeAssistant,
     account: SimulatedAccount,
@@ -582,7 +584,6 @@ async def test_a_registered_charger_is_there_as_soon_as_joulo_may_be_asked(
     assert device_id(hass, known, answer["id"])
     assert hass.states.get("calendar.carport_charging_sessions")
     assert cloud.count("/chargers") == 1
-    assert cloud.refused() == []
 
 
 async def test_the_password_is_kept_nowhere(
@@ -644,6 +645,7 @@ async def test_what_joulo_objects_to_is_told_in_its_words(
         await call(hass, "register_charger", nickname="Carport", ocpp_identity="a b")
 
 
+@pytest.mark.refusals("unauthorized")
 async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
     hass: HomeAssistant, account: SimulatedAccount, known: MockConfigEntry
 ) -> None:
