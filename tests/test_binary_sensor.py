@@ -7,11 +7,12 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount
+from tests.tables import assert_one_in_full, table_of
 
 
 async def test_all_binary_sensors(
@@ -25,7 +26,8 @@ async def test_all_binary_sensors(
     with patch("custom_components.joulo.PLATFORMS", [Platform.BINARY_SENSOR]):
         await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done(wait_background_tasks=True)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    assert table_of(hass, entity_registry, entry) == snapshot(name="table")
+    assert_one_in_full(hass, entity_registry, "binary_sensor.garage_mid_certified_meter", snapshot)
 
 
 async def test_charging_follows_the_charger_within_a_poll(

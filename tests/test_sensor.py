@@ -8,11 +8,12 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount, SimulatedCloud
+from tests.tables import assert_one_in_full, table_of
 
 TAG = "DEADBEEF12345678"
 POLL = 61
@@ -51,7 +52,8 @@ async def test_all_sensors(
     account.start_session(GARAGE_ID, tag=TAG, at=NOW - timedelta(hours=2))
     with patch("custom_components.joulo.PLATFORMS", [Platform.SENSOR]):
         await set_up(hass, entry)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    assert table_of(hass, entity_registry, entry) == snapshot(name="table")
+    assert_one_in_full(hass, entity_registry, "sensor.garage_session_energy", snapshot)
 
 
 async def test_these_are_disabled_until_a_user_wants_them(
