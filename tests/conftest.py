@@ -50,8 +50,13 @@ def recorder() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _custom_integrations(recorder: None, enable_custom_integrations: None) -> None:
-    """Let Home Assistant load the integration; a recorder has to be there before."""
+def _custom_integrations(request: pytest.FixtureRequest, recorder: None) -> None:
+    """Let Home Assistant load the integration; a recorder has to be there before.
+
+    A test that asks for no Home Assistant gets none: to start one takes longer than most such tests.
+    """
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
 
 
 @pytest.fixture(autouse=True)

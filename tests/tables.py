@@ -1,6 +1,6 @@
 """Entities as a table that a person reads in a diff."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -59,7 +59,7 @@ def _row(hass: HomeAssistant, entity: er.RegistryEntry) -> tuple[str, ...]:
     attributes: dict[str, Any] = dict(state.attributes)
     assert attributes.get("unit_of_measurement") == entity.unit_of_measurement
     assert attributes.get("device_class") == (entity.device_class or entity.original_device_class)
-    options = entity.options.get(entity.domain, {})
+    options: Mapping[str, Any] = entity.options.get(entity.domain, {})
     others = (
         f"{name}={value!s}"
         for name, value in sorted(attributes.items())
