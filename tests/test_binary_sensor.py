@@ -13,6 +13,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount
 from tests.tables import assert_one_in_full, table_of
+from tests.timing import POLL
 
 
 async def test_all_binary_sensors(
@@ -34,11 +35,11 @@ async def test_charging_follows_the_charger_within_a_poll(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(61)
+    await advance(POLL)
     assert hass.states.is_state("binary_sensor.garage_charging", "on")
     assert hass.states.is_state("binary_sensor.oprit_charging", "off")
     account.end_session(GARAGE_ID)
-    await advance(61)
+    await advance(POLL)
     assert hass.states.is_state("binary_sensor.garage_charging", "off")
 
 

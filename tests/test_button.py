@@ -22,10 +22,10 @@ from tests.simulator import (
     SimulatedCharger,
     SimulatedCloud,
 )
+from tests.timing import POLL
 
 RESTART, HARD_RESTART = "button.oprit_restart", "button.oprit_hard_restart"
 PATH = "/chargers/reboot"
-POLL = 61
 
 
 async def press(hass: HomeAssistant, button: str = RESTART) -> None:

@@ -21,6 +21,7 @@ from tests.simulator import (
     SimulatedCloud,
     serve,
 )
+from tests.timing import POLL
 
 
 async def hanging(cloud: SimulatedCloud, path: str) -> None:
@@ -139,7 +140,7 @@ async def test_an_error_is_told_and_a_minute_later_the_same_form_succeeds(
     form = await begin(hass)
     assert_error(await submit(hass, form, url), error)
     assert cloud.count("/chargers") == 1
-    await advance(61)
+    await advance(POLL)
     assert_created(await submit(hass, form, url))
     assert cloud.count("/chargers") == 2
 
@@ -228,7 +229,7 @@ async def test_no_answer_at_all_is_an_error_after_fifteen_seconds(
     assert not submitted.done()
     freezer.tick(16)
     assert_error(await submitted, "cannot_connect")
-    await advance(61)
+    await advance(POLL)
     assert_created(await submit(hass, form, url))
     assert cloud.count("/chargers") == 2
 
@@ -256,7 +257,7 @@ async def test_what_nobody_expected_is_logged_and_the_form_lives_on(
         assert_error(await submit(hass, form, url), "unknown")
     assert "RuntimeError: Never seen before" in caplog.text
     assert DEMO_TOKEN not in caplog.text
-    await advance(61)
+    await advance(POLL)
     assert_created(await submit(hass, form, url))
     assert cloud.count("/chargers") == 1
 
@@ -323,10 +324,10 @@ async def test_the_token_is_never_logged(
     await submit(hass, form, url, "joulo_wrong")
     await submit(hass, form, url)
     cloud.recover()
-    await advance(61)
+    await advance(POLL)
     assert_created(await submit(hass, form, url))
     cloud.fail(EVERYWHERE, Fault.UNAUTHORIZED)
-    await advance(62)
+    await advance(POLL)
     assert any(record.name.startswith("custom_components.joulo") for record in caplog.records)
     assert DEMO_TOKEN not in caplog.text
     assert "joulo_wrong" not in caplog.text

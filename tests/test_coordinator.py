@@ -8,8 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.joulo.const import CONF_CHARGERS_INTERVAL
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
-
-POLL = 61
+from tests.timing import POLL
 
 
 async def pass_time(advance: Advance, seconds: float) -> None:

@@ -19,8 +19,7 @@ from tests.simulator import (
     SimulatedCharger,
     SimulatedCloud,
 )
-
-POLL = 61
+from tests.timing import POLL
 
 
 def device_of(
@@ -234,6 +233,7 @@ async def test_a_charger_that_moves_to_another_account_takes_its_place_there(
     )
     neighbours.add_to_hass(hass)
     assert await hass.config_entries.async_setup(neighbours.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     cloud.accounts[1].add_charger(SimulatedCharger(id=SCHUUR_ID, nickname="Schuur"))
     await advance(POLL)
@@ -263,5 +263,6 @@ async def test_a_disabled_account_lets_go_of_its_chargers(
     neighbours.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(joulo.entry_id, ConfigEntryDisabler.USER)
     assert await hass.config_entries.async_setup(neighbours.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     await advance(POLL)
     assert hass.states.is_state("sensor.schuur_status", "online")

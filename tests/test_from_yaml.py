@@ -30,13 +30,12 @@ from custom_components.joulo.const import DOMAIN
 from tests.conftest import NOW, Advance, recent_account
 from tests.rest_yaml import AS_PRINTED, CORRECTED, SENSORS, Configuration
 from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud, serve
+from tests.timing import POLL, READ
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "from-yaml.md").read_text(encoding="utf-8")
 OLD, NEW = "sensor.joulo_total_kwh", "sensor.joulo_total_energy"
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 HOUR = timedelta(hours=1)
-POLL = 61
-READ = 602
 FIVE_MINUTES = 300
 
 type History = Callable[[str], Awaitable[list[str]]]

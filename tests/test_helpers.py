@@ -269,6 +269,7 @@ async def test_an_error_tells_a_user_what_went_wrong(
         "translation_placeholders": placeholders,
     }
     await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     message = async_get_exception_message(DOMAIN, key, text["translation_placeholders"])
     assert message.startswith(sentence)
     assert str(HomeAssistantError(**text)) == message

@@ -43,9 +43,9 @@ from tests.simulator import (
     SimulatedSession,
     seeded_account,
 )
+from tests.timing import POLL, READ
 
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
-POLL, READ = 61, 602
 HISTORY = "joulo.01JOULO.history"
 STARTED, COMPLETED = "session_started", "session_completed"
 # A refused token stays refused; an enormous answer just takes long.

@@ -246,6 +246,7 @@ async def test_an_account_without_chargers_or_an_id_takes_any_token(
     account.empty()
     cloud.fail("/me", Fault.NOT_FOUND)
     await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     new_token = account.rotate_token()
     await advance(60)
     result = await reconfigure(hass, entry, token=new_token)

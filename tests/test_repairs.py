@@ -10,8 +10,7 @@ from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.repairs import async_clear_disagreement, async_raise_disagreement
 from tests.conftest import Advance
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
-
-HOUR = 3602
+from tests.timing import HOUR
 
 
 def issues(registry: ir.IssueRegistry) -> list[ir.IssueEntry]:

@@ -8,6 +8,7 @@ from custom_components.joulo.const import DOMAIN
 from tests.conftest import Advance
 from tests.flows import add_account, assert_created, assert_ended
 from tests.simulator import DEMO_TOKEN, GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.timing import POLL
 
 
 @pytest.mark.refusals("unauthorized")
@@ -19,7 +20,7 @@ async def test_an_account_that_is_set_up_already_is_known_by_its_id(
 ) -> None:
     entry = assert_created(await add_account(hass, url))
     new_token = account.rotate_token()
-    await advance(61)
+    await advance(POLL)
     result = await add_account(hass, url, new_token)
     assert_ended(result, "already_configured")
     assert hass.config_entries.async_entries(DOMAIN) == [entry]
@@ -57,7 +58,7 @@ async def test_an_account_that_cannot_say_whose_it_is_is_known_by_a_charger(
     for charger in account.chargers:
         if charger.id != GARAGE_ID:
             account.remove_charger(charger.id)
-    await advance(61)
+    await advance(POLL)
     result = await add_account(hass, url, new_token)
     assert_ended(result, "already_configured")
 

@@ -14,10 +14,9 @@ from syrupy.assertion import SnapshotAssertion
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount, SimulatedCloud
 from tests.tables import assert_one_in_full, table_of
+from tests.timing import HOUR, PAGE, POLL, READ
 
 TAG = "DEADBEEF12345678"
-POLL = 61
-READ = 601
 
 
 def shown(hass: HomeAssistant, entity: str) -> str:
@@ -282,7 +281,7 @@ async def test_an_account_that_sends_no_figure_for_all_chargers_has_no_such_sens
     await set_up(hass, entry)
     assert hass.states.get("sensor.joulo_total_energy_of_all_chargers") is None
     account.dialect.all_charger_fields = True
-    await advance(3601)
+    await advance(HOUR)
     assert float(shown(hass, "joulo_total_energy_of_all_chargers")) == account.energy_total()
 
 
@@ -300,7 +299,7 @@ async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_lat
     await set_up(hass, entry)
     assert shown(hass, "oprit_last_session_energy") == "unknown"
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     assert float(shown(hass, "oprit_last_session_energy")) == float(oldest.kwh_at(NOW))
 
 
@@ -317,7 +316,7 @@ async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_r
     newest = next(account.completed(GARAGE_ID))
     assert shown(hass, "garage_last_session_energy") == str(float(newest.kwh_at(NOW)))
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     for charger in account.chargers:
         name = charger.nickname.lower()
         kwh, ere = account.energy_total(charger.id), account.ere_total(charger.id)
@@ -332,7 +331,7 @@ async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_
     advance: Advance,
 ) -> None:
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     before = account.energy_total(GARAGE_ID)
     session = account.start_session(GARAGE_ID, power_kw=10)
     await advance(3600)
@@ -344,7 +343,7 @@ async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_
         account.energy_total(GARAGE_ID)
     )
     account.correct_session(session.id, kwh=4)
-    await advance(3601)
+    await advance(HOUR)
     assert float(shown(hass, "garage_total_energy")) == pytest.approx(before + 4)
     assert float(shown(hass, "garage_total_ere_credits")) == pytest.approx(
         account.ere_total(GARAGE_ID)
@@ -364,8 +363,8 @@ async def test_how_far_the_history_reaches_is_shown_while_it_is_read(
 
     sessions = account.sessions
     assert reach() == ("100", sessions[99].started_at, False, None)
-    await advance(7)
+    await advance(PAGE)
     assert reach() == ("199", sessions[198].started_at, False, None)
     for _ in range(4):
-        await advance(7)
+        await advance(PAGE)
     assert reach() == (str(len(sessions)), sessions[-1].started_at, True, NOW)

@@ -173,6 +173,7 @@ async def test_a_charger_without_a_nickname_has_a_name(
     account.add_charger(SimulatedCharger(nickname=""))
     hass.config.language = "nl" if texts is DUTCH else "en"
     await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     devices = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
     assert texts["device"]["charger"]["name"] in {device.name for device in devices}
 

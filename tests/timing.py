@@ -10,8 +10,8 @@ from custom_components.joulo.api import Endpoint
 
 _MARGIN: Final = 2.0
 
-POLL: Final = Endpoint.CHARGERS.interval + _MARGIN
-"""Until the chargers have been asked once more."""
+POLL: Final = Endpoint.CHARGERS.interval + 1
+"""Until the chargers have been asked once more: with no second to spare, as figures of a session grow meanwhile."""
 READ: Final = Endpoint.SESSIONS.interval + _MARGIN
 """Until `/sessions` has been read once more, while Joulo's word on a session's end is awaited."""
 PAGE: Final = Endpoint.HISTORY.interval + _MARGIN
