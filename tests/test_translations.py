@@ -345,6 +345,7 @@ async def test_the_options_have_words(
     assert_worded(steps[form["step_id"]], form["data_schema"])
 
 
+@pytest.mark.refusals("unauthorized")
 @in_both_languages
 async def test_an_error_does_not_take_the_words_of_the_form_away(
     hass: HomeAssistant, entry: MockConfigEntry, texts: Texts
