@@ -21,6 +21,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
 from custom_components.joulo.const import DOMAIN
+from tests.home import Home
 from tests.simulator import (
     DEMO_TOKEN,
     Fault,
@@ -39,14 +40,24 @@ type Advance = Callable[[float], Coroutine[Any, Any, None]]
 type Settle = Callable[[], Coroutine[Any, Any, None]]
 
 
+def recent_account() -> SimulatedAccount:
+    """Return an account with three chargers and 45 days of sessions, which fit on one page."""
+    return seeded_account(NOW, days=45)
+
+
 @pytest.fixture
 def recorder() -> None:
     """Do without a recorder; tests that need one put `recorder_mock` in its place."""
 
 
 @pytest.fixture(autouse=True)
-def _custom_integrations(recorder: None, enable_custom_integrations: None) -> None:
-    """Let Home Assistant load the integration; a recorder has to be there before."""
+def _custom_integrations(request: pytest.FixtureRequest, recorder: None) -> None:
+    """Let Home Assistant load the integration; a recorder has to be there before.
+
+    A test that asks for no Home Assistant gets none: to start one takes longer than most such tests.
+    """
+    if "hass" in request.fixturenames:
+        request.getfixturevalue("enable_custom_integrations")
 
 
 @pytest.fixture(autouse=True)
@@ -78,15 +89,27 @@ def snapshot(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 
 
 @pytest.fixture
-def account() -> SimulatedAccount:
-    """Return an account with two years of sessions on three chargers."""
-    return seeded_account(NOW)
+def account(request: pytest.FixtureRequest) -> SimulatedAccount:
+    """Return the recent account; for the marker `long_account`, with two years of sessions on four pages."""
+    is_long = request.node.get_closest_marker("long_account") is not None
+    return seeded_account(NOW) if is_long else recent_account()
 
 
 @pytest.fixture
-def cloud(account: SimulatedAccount) -> SimulatedCloud:
-    """Return the cloud that serves the account."""
-    return SimulatedCloud(account)
+def cloud(request: pytest.FixtureRequest, account: SimulatedAccount) -> Generator[SimulatedCloud]:
+    """Return the cloud that serves the account, and check in the end what the integration asked of it.
+
+    No request came too early or with a token that opens nothing; the marker `refusals` allows the
+    reasons that it names.
+    """
+    cloud = SimulatedCloud(account)
+    yield cloud
+    marker = request.node.get_closest_marker("refusals")
+    allowed = () if marker is None else marker.args
+    if "too early" not in allowed:
+        assert cloud.ever_refused == [], "too early"
+    if "unauthorized" not in allowed:
+        assert cloud.ever_unauthorized == [], "with a token that opens nothing"
 
 
 @pytest.fixture
@@ -115,6 +138,27 @@ async def joulo(hass: HomeAssistant, entry: MockConfigEntry) -> MockConfigEntry:
     await hass.config_entries.async_setup(entry.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     return entry
+
+
+@pytest.fixture
+def new_home(
+    hass: HomeAssistant,
+    entry: MockConfigEntry,
+    cloud: SimulatedCloud,
+    hass_storage: dict[str, Any],
+    freezer: FrozenDateTimeFactory,
+    advance: Advance,
+    settle: Settle,
+) -> Home:
+    """Return the home of the entry, which is not set up yet."""
+    return Home(hass, entry, cloud, hass_storage, freezer, advance, settle)
+
+
+@pytest.fixture
+async def home(new_home: Home) -> Home:
+    """Return the home of the entry, set up."""
+    await new_home.set_up()
+    return new_home
 
 
 @pytest.fixture

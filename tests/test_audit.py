@@ -4,15 +4,13 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import override
 
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers import issue_registry as ir
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import Charger, ChargingSession, Energy
 from custom_components.joulo.audit import difference
-from custom_components.joulo.const import DOMAIN
-from tests.conftest import NOW, Advance
+from tests.conftest import NOW
+from tests.factories import simulated_session
+from tests.home import Home
 from tests.simulator import (
     GARAGE_ID,
     SCHUUR_ID,
@@ -23,11 +21,6 @@ from tests.simulator import (
     SimulatedSession,
     seeded_account,
 )
-
-PAGE = 7
-HOUR = 3602
-DAY = 86_400
-POLL = 61
 
 
 class AccountWithOtherTotals(SimulatedAccount):
@@ -59,10 +52,7 @@ def account() -> AccountWithOtherTotals:
 
 def session_of(charger_id: str, age: float) -> SimulatedSession:
     """Return a session of an hour, so many days ago."""
-    start = NOW - timedelta(days=age)
-    return SimulatedSession(
-        charger_id=charger_id, started_at=start, ends_at=start + timedelta(hours=1)
-    )
+    return simulated_session(NOW - timedelta(days=age), charger_id=charger_id, power_kw=11)
 
 
 def oldest(account: SimulatedAccount) -> SimulatedSession:
@@ -78,187 +68,136 @@ def full_reads(cloud: SimulatedCloud) -> int:
     )
 
 
-def notices(hass: HomeAssistant) -> list[ir.IssueEntry]:
-    """Return what the integration tells in the repairs."""
-    registry = ir.async_get(hass)
-    return [issue for (domain, _), issue in registry.issues.items() if domain == DOMAIN]
-
-
-def known_kwh(entry: MockConfigEntry, session: SimulatedSession) -> float | None:
+def known_kwh(home: Home, session: SimulatedSession) -> float | None:
     """Return what is known of a session; -1 where it is not known."""
-    known = entry.runtime_data.chargers.history.sessions.get(session.id)
+    known = home.known.get(session.id)
     return -1 if known is None else known.kwh
-
-
-async def pass_hours(advance: Advance, hours: int) -> None:
-    """Let time pass hour by hour."""
-    for _ in range(hours):
-        await advance(HOUR)
 
 
 @pytest.mark.parametrize("all_charger_fields", [True, False])
 async def test_a_history_that_agrees_is_left_alone(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    *,
-    all_charger_fields: bool,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud, *, all_charger_fields: bool
 ) -> None:
     account.dialect.all_charger_fields = all_charger_fields
     cloud.forget_requests()
-    await pass_hours(advance, 30)
+    await home.hours(30)
     assert full_reads(cloud) == 0
-    assert notices(hass) == []
-    assert cloud.refused() == []
+    assert home.issues() == []
 
 
 async def test_a_correction_deep_in_the_past_is_found_within_a_day(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud
 ) -> None:
-    await pass_hours(advance, 1)
+    await home.hours(1)
     session = account.correct_session(oldest(account).id, kwh=99.9)
     cloud.forget_requests()
-    await pass_hours(advance, 20)
+    await home.hours(20)
     assert full_reads(cloud) == 0, "compared once a day"
-    await pass_hours(advance, 6)
-    assert known_kwh(joulo, session) == 99.9
-    total = hass.states.get("sensor.garage_total_energy")
-    assert total is not None
-    assert float(total.state) == pytest.approx(account.energy_total(GARAGE_ID))
+    await home.hours(6)
+    assert known_kwh(home, session) == 99.9
+    assert home.number("sensor.garage_total_energy") == pytest.approx(
+        account.energy_total(GARAGE_ID)
+    )
     assert full_reads(cloud) == 1
-    assert notices(hass) == []
-    assert cloud.refused() == []
+    assert home.issues() == []
 
 
 async def test_nothing_is_compared_while_a_car_charges(
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud
 ) -> None:
-    await pass_hours(advance, 1)
+    await home.hours(1)
     account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     session = account.correct_session(oldest(account).id, kwh=99.9)
     cloud.forget_requests()
-    await pass_hours(advance, 30)
+    await home.hours(30)
     assert full_reads(cloud) == 0
     account.end_session(GARAGE_ID)
-    await advance(POLL)
-    await pass_hours(advance, 3)
-    assert known_kwh(joulo, session) == 99.9
-    assert cloud.refused() == []
+    await home.poll()
+    await home.hours(3)
+    assert known_kwh(home, session) == 99.9
 
 
 async def test_a_removal_deep_in_the_past_takes_two_full_reads(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud
 ) -> None:
-    await pass_hours(advance, 1)
+    await home.hours(1)
     removed = account.remove_session(oldest(account).id)
     cloud.forget_requests()
     while full_reads(cloud) < 1:
-        await advance(HOUR)
-    assert known_kwh(joulo, removed) == 11.0
-    await advance(HOUR)
+        await home.hours()
+    assert known_kwh(home, removed) == 11.0
+    await home.hours()
     assert full_reads(cloud) == 2
-    assert known_kwh(joulo, removed) == -1
-    await pass_hours(advance, 30)
+    assert known_kwh(home, removed) == -1
+    await home.hours(30)
     assert full_reads(cloud) == 2
-    assert notices(hass) == []
-    assert cloud.refused() == []
+    assert home.issues() == []
 
 
 async def test_a_read_that_brings_nothing_is_told_and_not_repeated_for_a_week(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud
 ) -> None:
-    await pass_hours(advance, 1)
+    await home.hours(1)
     account.unlisted.append(session_of(GARAGE_ID, 100.5))
     cloud.forget_requests()
-    await pass_hours(advance, 28)
+    await home.hours(28)
     assert full_reads(cloud) == 1
-    (notice,) = notices(hass)
+    (notice,) = home.issues()
     assert notice.translation_placeholders == {"account": "Joulo", "kwh": "11.00"}
-    await pass_hours(advance, 6 * 24)
+    await home.hours(6 * 24)
     assert full_reads(cloud) == 1
-    await pass_hours(advance, 36)
+    await home.hours(36)
     assert full_reads(cloud) == 2
-    assert len(notices(hass)) == 1
-    assert cloud.refused() == []
+    assert len(home.issues()) == 1
 
 
 async def test_a_restart_does_not_make_the_week_shorter(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals, cloud: SimulatedCloud
 ) -> None:
     account.unlisted.append(session_of(GARAGE_ID, 100.5))
-    await pass_hours(advance, 28)
-    assert len(notices(hass)) == 1
+    await home.hours(28)
+    assert len(home.issues()) == 1
     cloud.forget_requests()
     for _ in range(3):
-        await hass.config_entries.async_reload(joulo.entry_id)
-        await pass_hours(advance, 24)
+        await home.reload()
+        await home.hours(24)
     assert full_reads(cloud) == 0
-    assert len(notices(hass)) == 1
+    assert len(home.issues()) == 1
 
 
 async def test_the_notice_goes_within_a_day_once_the_figures_agree(
-    hass: HomeAssistant,
-    account: AccountWithOtherTotals,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
+    home: Home, account: AccountWithOtherTotals
 ) -> None:
     account.unlisted.append(session_of(GARAGE_ID, 100.5))
-    await pass_hours(advance, 28)
-    assert len(notices(hass)) == 1
+    await home.hours(28)
+    assert len(home.issues()) == 1
     account.unlisted.clear()
-    await pass_hours(advance, 26)
-    assert notices(hass) == []
-    assert cloud.refused() == []
+    await home.hours(26)
+    assert home.issues() == []
 
 
 async def test_a_removal_is_found_although_a_page_fails_on_the_way(
-    hass: HomeAssistant, cloud: SimulatedCloud, entry: MockConfigEntry, advance: Advance
+    new_home: Home, cloud: SimulatedCloud
 ) -> None:
     seeded = seeded_account(NOW)  # its history fills several pages
     cloud.accounts = [seeded]
-    await hass.config_entries.async_setup(entry.entry_id)
-    for _ in range(5):
-        await advance(PAGE)
-    await pass_hours(advance, 1)
+    await new_home.set_up()
+    await new_home.read_all()
+    await new_home.hours(1)
     removed = seeded.remove_session(next(s.id for s in seeded.sessions[120:] if s.kwh_at(NOW) > 10))
     cloud.forget_requests()
     while full_reads(cloud) < 2:
-        for _ in range(5):
-            await advance(PAGE)
-        await advance(HOUR)
+        await new_home.read_all()
+        await new_home.hours()
     # The second full read has brought its first page; one after the removal's fails.
-    await advance(PAGE)
+    await new_home.read_pages()
     cloud.fail("/sessions", Fault.SERVER_ERROR, times=1)
     for _ in range(4):
-        for _ in range(5):
-            await advance(PAGE)
-        await advance(HOUR)
-    assert known_kwh(entry, removed) == -1
-    assert notices(hass) == []
-    assert cloud.refused() == []
+        await new_home.read_all()
+        await new_home.hours()
+    assert known_kwh(new_home, removed) == -1
+    assert new_home.issues() == []
 
 
 # The arithmetic

@@ -7,11 +7,13 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount
+from tests.tables import assert_one_in_full, table_of
+from tests.timing import POLL
 
 
 async def test_all_binary_sensors(
@@ -24,19 +26,20 @@ async def test_all_binary_sensors(
     account.start_session(GARAGE_ID, at=NOW - timedelta(hours=2))
     with patch("custom_components.joulo.PLATFORMS", [Platform.BINARY_SENSOR]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+    assert table_of(hass, entity_registry, entry) == snapshot(name="table")
+    assert_one_in_full(hass, entity_registry, "binary_sensor.garage_mid_certified_meter", snapshot)
 
 
 async def test_charging_follows_the_charger_within_a_poll(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(61)
+    await advance(POLL)
     assert hass.states.is_state("binary_sensor.garage_charging", "on")
     assert hass.states.is_state("binary_sensor.oprit_charging", "off")
     account.end_session(GARAGE_ID)
-    await advance(61)
+    await advance(POLL)
     assert hass.states.is_state("binary_sensor.garage_charging", "off")
 
 
@@ -61,5 +64,5 @@ async def test_only_a_charger_that_joulo_calls_out_of_reach_is_disconnected(
 ) -> None:
     account.charger(GARAGE_ID).status = status
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.is_state("binary_sensor.garage_connectivity", connected)

@@ -22,10 +22,10 @@ from tests.simulator import (
     SimulatedCharger,
     SimulatedCloud,
 )
+from tests.timing import POLL
 
 RESTART, HARD_RESTART = "button.oprit_restart", "button.oprit_hard_restart"
 PATH = "/chargers/reboot"
-POLL = 61
 
 
 async def press(hass: HomeAssistant, button: str = RESTART) -> None:
@@ -52,7 +52,7 @@ async def test_all_buttons(
     """Only one of the three chargers is connected by OCPP."""
     with patch("custom_components.joulo.PLATFORMS", [Platform.BUTTON]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
@@ -158,6 +158,7 @@ async def test_retry_after_is_obeyed_by_those_who_press_again(
     assert cloud.count(PATH, "POST") == 1
 
 
+@pytest.mark.refusals("unauthorized")
 async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
     hass: HomeAssistant, account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry
 ) -> None:

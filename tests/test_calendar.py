@@ -25,11 +25,10 @@ from tests.simulator import (
     SimulatedCloud,
     SimulatedSession,
 )
+from tests.timing import PAGE, POLL, READ
 
 GARAGE = "calendar.garage_charging_sessions"
 TAG = "DEADBEEF12345678"
-POLL = 61
-READ = 601
 HOUR = timedelta(hours=1)
 LONG_AGO, FAR_AHEAD = datetime(2000, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
 
@@ -75,7 +74,7 @@ def strange(session_id: str, start: datetime, end: datetime | None) -> ChargingS
 async def read_history(advance: Advance) -> None:
     """Let the first read of all sessions come to its end."""
     for _ in range(6):
-        await advance(7)
+        await advance(PAGE)
 
 
 async def test_all_calendars(
@@ -86,7 +85,7 @@ async def test_all_calendars(
 ) -> None:
     with patch("custom_components.joulo.PLATFORMS", [Platform.CALENDAR]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
@@ -98,6 +97,7 @@ async def test_all_calendars(
         ("calendar.schuur_charging_sessions", SCHUUR_ID),
     ],
 )
+@pytest.mark.long_account
 async def test_every_session_of_a_charger_is_shown_also_one_without_energy(
     hass: HomeAssistant,
     account: SimulatedAccount,
@@ -353,7 +353,7 @@ async def test_a_session_that_runs_for_more_than_a_day_is_still_on(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:
     session = account.start_session(GARAGE_ID, power_kw=0.1)
-    await advance(61)
+    await advance(POLL)
     for _ in range(30):
         await advance(3600)
     assert (await event_of(hass, session.id)).end > NOW + timedelta(hours=30)

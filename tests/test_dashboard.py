@@ -49,6 +49,7 @@ async def test_it_is_there_once_also_after_a_reload_and_with_a_second_account(
     second.add_to_hass(hass)
     assert await hass.config_entries.async_setup(second.entry_id)
     assert await hass.config_entries.async_reload(joulo.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert len(offered(hass)) == 1
     assert (await (await hass_client_no_auth()).get(PATH)).ok
 

@@ -19,8 +19,7 @@ from tests.simulator import (
     SimulatedCharger,
     SimulatedCloud,
 )
-
-POLL = 61
+from tests.timing import POLL
 
 
 def device_of(
@@ -74,7 +73,7 @@ async def test_a_charger_without_a_nickname_is_called_charger(
 ) -> None:
     account.rename_charger(GARAGE_ID, "")
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     garage = device_of(device_registry, entry, GARAGE_ID)
     assert garage is not None
     assert garage.name == "Charger"
@@ -149,7 +148,7 @@ async def test_a_charger_that_went_while_home_assistant_was_down_goes_too(
     account.remove_charger(SCHUUR_ID)
     await advance(POLL)
     await hass.config_entries.async_setup(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert device_of(device_registry, joulo, SCHUUR_ID) is not None
     await advance(POLL)
     assert device_of(device_registry, joulo, SCHUUR_ID) is None
@@ -234,6 +233,7 @@ async def test_a_charger_that_moves_to_another_account_takes_its_place_there(
     )
     neighbours.add_to_hass(hass)
     assert await hass.config_entries.async_setup(neighbours.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
 
     cloud.accounts[1].add_charger(SimulatedCharger(id=SCHUUR_ID, nickname="Schuur"))
     await advance(POLL)
@@ -263,5 +263,6 @@ async def test_a_disabled_account_lets_go_of_its_chargers(
     neighbours.add_to_hass(hass)
     await hass.config_entries.async_set_disabled_by(joulo.entry_id, ConfigEntryDisabler.USER)
     assert await hass.config_entries.async_setup(neighbours.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     await advance(POLL)
     assert hass.states.is_state("sensor.schuur_status", "online")

@@ -29,6 +29,7 @@ from tests.simulator import (
     SimulatedCloud,
     answers,
 )
+from tests.timing import POLL
 
 HOUR = dt.timedelta(hours=1)
 TAG = "04A1B2C3D4E580"
@@ -136,7 +137,7 @@ async def test_what_went_wrong_is_told_without_what_identifies(
     advance: Advance,
 ) -> None:
     cloud.fail(EVERYWHERE, Fault.UNAUTHORIZED)
-    await advance(62)
+    await advance(POLL)
     found: Any = await get_diagnostics_for_config_entry(hass, hass_client, identified)
     assert found["rate_limiter"]["token_rejected"]
     chargers = found["coordinators"]["chargers"]

@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNKNOWN
 from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State
 from homeassistant.helpers import entity_registry as er
@@ -15,19 +14,18 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from tests.conftest import NOW, Advance
+from tests.factories import simulated_session
+from tests.home import Home
 from tests.simulator import (
     GARAGE_ID,
     OPRIT_ID,
     Fault,
     SimulatedAccount,
     SimulatedCloud,
-    SimulatedSession,
 )
+from tests.timing import DAY, POLL, READ
 
-FILE = "joulo.01JOULO.history"
 ENTITY = "event.garage_charging_session"
-POLL = 61
-READ = 602
 STARTED, COMPLETED = "session_started", "session_completed"
 
 type Told = Callable[[], list[tuple[str, dict[str, Any]]]]
@@ -54,38 +52,23 @@ def told(hass: HomeAssistant) -> Told:
     return told
 
 
-async def start_late(
-    hass: HomeAssistant, entry: MockConfigEntry, advance: Advance, seconds: float
-) -> None:
-    """Let Home Assistant be away for so long, and come back."""
-    await hass.config_entries.async_unload(entry.entry_id)
-    await advance(seconds)
-    await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
-
-
 async def test_a_session_is_told_when_it_starts_and_when_it_is_completed(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     session = account.start_session(GARAGE_ID, power_kw=10, tag="DEADBEEF12345678")
-    await advance(POLL)
+    await home.poll()
     ((kind, started),) = told()
     assert kind == STARTED
     assert started["session_id"] == session.id
     assert started["tag_id"] == "DEADBEEF12345678"
     assert (started["ended_at"], started["value_eur"], started["late"]) == (None, None, False)
 
-    await advance(3600 - POLL)
+    await home.wait(3600 - POLL)
     account.end_session(GARAGE_ID)
     account.correct_session(session.id, kwh=10.5)
-    await advance(POLL)
+    await home.poll()
     assert len(told()) == 1, "the final figures are still to come"
-    await advance(READ)
+    await home.wait(READ)
     kind, completed = told()[-1]
     assert kind == COMPLETED
     assert (
@@ -102,80 +85,63 @@ async def test_a_session_is_told_when_it_starts_and_when_it_is_completed(
         == completed
     )
     assert datetime.fromisoformat(completed["ended_at"]) == NOW + timedelta(hours=1)
-    await advance(3 * READ)
+    await home.wait(3 * READ)
     assert len(told()) == 2
-    assert cloud.refused() == []
 
 
-async def test_sessions_of_the_first_load_are_not_told(
-    joulo: MockConfigEntry, advance: Advance, told: Told
-) -> None:
-    for _ in range(8):
-        await advance(7)
-    await advance(READ)
+@pytest.mark.long_account
+async def test_sessions_of_the_first_load_are_not_told(home: Home, told: Told) -> None:
+    await home.read_all()
+    await home.wait(READ)
     assert told() == []
 
 
 async def test_a_session_that_runs_at_installation_is_told_when_it_is_completed_only(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    entry: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    new_home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     account.start_session(GARAGE_ID, at=NOW - timedelta(hours=1))
-    await hass.config_entries.async_setup(entry.entry_id)
-    await advance(POLL)
+    await new_home.set_up()
+    await new_home.poll()
     assert told() == []
     account.end_session(GARAGE_ID)
-    await advance(POLL)
-    await advance(READ)
+    await new_home.poll()
+    await new_home.wait(READ)
     assert [kind for kind, _ in told()] == [COMPLETED]
 
 
 async def test_without_joulos_word_the_end_is_told_after_a_quarter_of_an_hour(
-    account: SimulatedAccount,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
 ) -> None:
     account.start_session(GARAGE_ID, power_kw=6, tag="T")
-    await advance(POLL)
-    await advance(600 - POLL)
+    await home.poll()
+    await home.wait(600 - POLL)
     cloud.fail("/sessions", Fault.SERVER_ERROR)
     account.end_session(GARAGE_ID)
-    await advance(POLL)
-    for _ in range(14):
-        await advance(POLL)
+    await home.poll()
+    await home.poll(14)
     assert [kind for kind, _ in told()] == [STARTED]
-    await advance(POLL)
+    await home.poll()
     kind, completed = told()[-1]
     assert kind == COMPLETED
     assert (completed["energy_kwh"], completed["tag_id"]) == (1.0, "T")
     assert completed["value_eur"] is None, "what it is worth is not known yet"
     cloud.recover()
-    for _ in range(12):
-        await advance(POLL)
+    await home.poll(12)
     assert len(told()) == 2, "Joulo's word comes too late to tell it again"
 
 
 async def test_what_passed_while_home_assistant_was_down_is_told_late_and_in_order(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     account.end_session(GARAGE_ID, at=NOW + timedelta(hours=1))
     second = account.plan_session(
         GARAGE_ID, NOW + timedelta(hours=2), NOW + timedelta(hours=3), tag="T"
     )
     running = account.plan_session(GARAGE_ID, NOW + timedelta(hours=4), NOW + timedelta(hours=9))
-    await start_late(hass, joulo, advance, 5 * 3600)
-    await advance(POLL)
+    await home.restart(away=5 * 3600)
+    await home.poll()
     assert [(kind, event["late"]) for kind, event in told()] == [
         (STARTED, False),
         (COMPLETED, True),
@@ -188,20 +154,16 @@ async def test_what_passed_while_home_assistant_was_down_is_told_late_and_in_ord
 
 
 async def test_a_reload_tells_nothing_again_and_nothing_late(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     account.end_session(GARAGE_ID)
-    await advance(POLL)
-    await hass.config_entries.async_reload(joulo.entry_id)
-    await advance(READ)
-    await hass.config_entries.async_reload(joulo.entry_id)
-    await advance(READ)
+    await home.poll()
+    await home.reload()
+    await home.wait(READ)
+    await home.reload()
+    await home.wait(READ)
     assert [(kind, event["late"]) for kind, event in told()] == [
         (STARTED, False),
         (COMPLETED, False),
@@ -209,16 +171,14 @@ async def test_a_reload_tells_nothing_again_and_nothing_late(
 
 
 async def test_nothing_is_told_before_home_assistant_has_started(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, hass: HomeAssistant, account: SimulatedAccount, told: Told
 ) -> None:
     hass.set_state(CoreState.starting)
     account.start_session(GARAGE_ID)
-    await start_late(hass, joulo, advance, POLL)
-    await advance(POLL)
+    await home.unload()
+    await home.wait(POLL)
+    await home.set_up()
+    await home.poll()
     assert told() == []
     hass.set_state(CoreState.running)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
@@ -227,42 +187,38 @@ async def test_nothing_is_told_before_home_assistant_has_started(
 
 
 async def test_what_passes_while_the_entity_is_disabled_is_never_told(
+    home: Home,
     hass: HomeAssistant,
     account: SimulatedAccount,
-    joulo: MockConfigEntry,
     entity_registry: er.EntityRegistry,
-    advance: Advance,
     told: Told,
 ) -> None:
     entity_registry.async_update_entity(ENTITY, disabled_by=er.RegistryEntryDisabler.USER)
     await hass.async_block_till_done()
     account.start_session(GARAGE_ID)
     account.start_session(OPRIT_ID)
-    await advance(POLL)
+    await home.poll()
     assert len(told()) == 1, "the other charger's"
     entity_registry.async_update_entity(ENTITY, disabled_by=None)
-    await hass.config_entries.async_reload(joulo.entry_id)
-    await advance(POLL)
+    await home.reload()
+    await home.poll()
     assert len(told()) == 1
 
 
 async def test_the_entity_is_available_although_joulo_is_not(
-    hass: HomeAssistant, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+    home: Home, hass: HomeAssistant, cloud: SimulatedCloud
 ) -> None:
     cloud.fail("/chargers", Fault.SERVER_ERROR)
-    await advance(POLL)
+    await home.poll()
     assert hass.states.is_state("sensor.garage_status", "unavailable")
     assert hass.states.is_state(ENTITY, "unknown")
 
 
 async def test_what_is_told_was_remembered_before(
+    home: Home,
     hass: HomeAssistant,
     account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
     told: Told,
-    hass_storage: dict[str, Any],
-    freezer: FrozenDateTimeFactory,
 ) -> None:
     """Whatever crashes after telling finds on the disk that it was told."""
     remembered: list[dict[str, Any]] = []
@@ -270,29 +226,29 @@ async def test_what_is_told_was_remembered_before(
     def look(event: Event[EventStateChangedData]) -> None:
         new = event.data["new_state"]
         if new is not None and new.entity_id == ENTITY and new.state != STATE_UNKNOWN:
-            remembered.append(hass_storage[FILE]["data"]["told"])
+            remembered.append(home.storage[home.storage_key]["data"]["told"])
 
     hass.bus.async_listen("state_changed", look)
     session = account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     assert len(told()) == 1
     assert remembered == [{session.id: [STARTED]}]
 
 
 async def test_what_is_remembered_is_told_although_the_entry_is_unloaded_meanwhile(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, hass: HomeAssistant, account: SimulatedAccount, told: Told
 ) -> None:
     to_disk = Store._async_write_data
-    unloading: list[asyncio.Task[bool]] = []
+    unloading: list[asyncio.Task[None]] = []
 
     async def write_slowly(store: Store[Any], data: dict[str, Any]) -> None:
-        if store.key == FILE and "data" in data and data["data"]["told"] and not unloading:
-            unload = hass.config_entries.async_unload(joulo.entry_id)
-            unloading.append(hass.async_create_task(unload, eager_start=False))
+        if (
+            store.key == home.storage_key
+            and "data" in data
+            and data["data"]["told"]
+            and not unloading
+        ):
+            unloading.append(hass.async_create_task(home.unload(), eager_start=False))
             for _ in range(1000):
                 await asyncio.sleep(0)
         await to_disk(store, data)
@@ -300,50 +256,41 @@ async def test_what_is_remembered_is_told_although_the_entry_is_unloaded_meanwhi
     account.start_session(GARAGE_ID)
     account.start_session(OPRIT_ID)
     with patch.object(Store, "_async_write_data", write_slowly):
-        await advance(POLL)
-    assert await unloading[0]
-    await hass.config_entries.async_setup(joulo.entry_id)
-    await advance(POLL)
+        await home.poll()
+    await unloading[0]
+    await home.set_up()
+    await home.poll()
     assert [kind for kind, _ in told()] == [STARTED, STARTED]
 
 
 async def test_a_session_that_runs_is_not_told_as_completed_when_a_later_one_is_listed(
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     later = account.clock() + timedelta(minutes=1)
-    account.record_session(
-        SimulatedSession(charger_id=GARAGE_ID, started_at=later, ends_at=later, power_kw=0)
-    )
+    account.record_session(simulated_session(later, hours=0))
     for _ in range(4):
-        await advance(READ)
+        await home.wait(READ)
     running, *rest = told()
     assert running[0] == STARTED
     assert running[1]["session_id"] not in {session["session_id"] for _, session in rest}
 
 
 async def test_an_end_that_joulo_tells_days_later_is_late(
-    account: SimulatedAccount,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     cloud.fail("/sessions", Fault.SERVER_ERROR)
     cloud.fail("/chargers", Fault.SERVER_ERROR)
-    await advance(READ)
+    await home.wait(READ)
     account.end_session(GARAGE_ID)
     for _ in range(3):
-        await advance(86_400)
+        await home.wait(DAY)
     cloud.recover()
     for _ in range(3):
-        await advance(READ)
+        await home.wait(READ)
     assert [(kind, session["late"]) for kind, session in told()] == [
         (STARTED, False),
         (COMPLETED, True),
@@ -351,55 +298,46 @@ async def test_an_end_that_joulo_tells_days_later_is_late(
 
 
 async def test_a_session_that_is_removed_and_listed_again_is_not_told_again(
-    account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance, told: Told
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
-    for _ in range(5):
-        await advance(7)
-    await advance(3601)
+    await home.read_all()
+    await home.hours()
     session = account.start_session(GARAGE_ID)
-    await advance(POLL)
+    await home.poll()
     account.end_session(GARAGE_ID)
-    await advance(POLL)
-    await advance(READ)
+    await home.poll()
+    await home.wait(READ)
     removed = account.remove_session(session.id)
-    for _ in range(3):
-        await advance(3601)
-    assert session.id not in joulo.runtime_data.chargers.history.sessions
+    await home.hours(3)
+    assert session.id not in home.known
     account.record_session(removed)
-    for _ in range(2):
-        await advance(3601)
-    assert session.id in joulo.runtime_data.chargers.history.sessions
+    await home.hours(2)
+    assert session.id in home.known
     assert len(told()) == 2
 
 
 async def test_a_start_that_is_still_to_come_is_not_told(
-    account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance, told: Told
+    home: Home, account: SimulatedAccount, told: Told
 ) -> None:
     start = account.clock() + timedelta(days=365)
-    account.record_session(SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=start))
-    for _ in range(3):
-        await advance(3601)
+    account.record_session(simulated_session(start, hours=0))
+    await home.hours(3)
     assert told() == []
 
 
 async def test_an_end_is_told_before_the_start_of_its_successor(
-    account: SimulatedAccount,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
 ) -> None:
     cloud.fail("/chargers", Fault.SERVER_ERROR)
     cloud.fail("/sessions", Fault.SERVER_ERROR)
     first, second, third = (account.clock() + timedelta(minutes=each) for each in (10, 70, 90))
     for start, end in ((first, second), (second, third)):
-        account.record_session(
-            SimulatedSession(charger_id=GARAGE_ID, started_at=start, ends_at=end)
-        )
-    await advance(7200)
+        hours = (end - start) / timedelta(hours=1)
+        account.record_session(simulated_session(start, hours=hours))
+    await home.wait(7200)
     cloud.recover()
     for _ in range(3):
-        await advance(READ)
+        await home.wait(READ)
     assert [(kind, attributes["started_at"]) for kind, attributes in told()] == [
         (STARTED, first.isoformat()),
         (COMPLETED, first.isoformat()),
@@ -430,25 +368,21 @@ async def test_an_end_that_is_noticed_late_waits_for_its_figures_all_the_same(
 
 
 async def test_while_home_assistant_stops_nothing_is_told(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
+    home: Home, hass: HomeAssistant, account: SimulatedAccount, told: Told
 ) -> None:
     """What is remembered then would be written at the very end only, or never."""
     to_disk = Store._async_write_data
 
     async def stop_meanwhile(store: Store[Any], data: dict[str, Any]) -> None:
-        if store.key == FILE and "data" in data and data["data"]["told"]:
+        if store.key == home.storage_key and "data" in data and data["data"]["told"]:
             hass.set_state(CoreState.stopping)
         await to_disk(store, data)
 
     account.start_session(GARAGE_ID)
     account.start_session(OPRIT_ID)
     with patch.object(Store, "_async_write_data", stop_meanwhile):
-        await advance(POLL)
+        await home.poll()
     assert len(told()) == 1
     hass.set_state(CoreState.running)
-    await advance(POLL)
+    await home.poll()
     assert len(told()) == 2

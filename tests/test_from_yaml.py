@@ -27,16 +27,15 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 
 from custom_components.joulo.const import DOMAIN
-from tests.conftest import NOW, Advance
+from tests.conftest import NOW, Advance, recent_account
 from tests.rest_yaml import AS_PRINTED, CORRECTED, SENSORS, Configuration
-from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud, seeded_account, serve
+from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud, serve
+from tests.timing import POLL, READ
 
 GUIDE = (Path(__file__).parent.parent / "docs" / "from-yaml.md").read_text(encoding="utf-8")
 OLD, NEW = "sensor.joulo_total_kwh", "sensor.joulo_total_energy"
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 HOUR = timedelta(hours=1)
-POLL = 61
-READ = 602
 FIVE_MINUTES = 300
 
 type History = Callable[[str], Awaitable[list[str]]]
@@ -58,7 +57,7 @@ def recorder(_now: None, quiet: None, recorder_mock: Recorder) -> Recorder:
 @pytest.fixture
 def elsewhere() -> SimulatedCloud:
     """Return a Joulo apart from the entry's, whose limits are its own."""
-    return SimulatedCloud(seeded_account(NOW))
+    return SimulatedCloud(recent_account())
 
 
 @pytest.fixture
@@ -177,7 +176,7 @@ async def test_statistics_that_a_user_has_made_go_on_as_well(
     # Ten kWh more than the old sensor knew of.
     account.plan_session(GARAGE_ID, NOW - HOUR, NOW, power_kw=10)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     entity_registry.async_update_entity(NEW, new_entity_id=OLD)
     await history(OLD)
     do_adhoc_statistics(hass, start=NOW + timedelta(seconds=FIVE_MINUTES))

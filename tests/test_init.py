@@ -8,6 +8,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud
+from tests.timing import HOUR, POLL
 
 
 async def test_setting_up_asks_each_endpoint_once(
@@ -29,10 +30,10 @@ async def test_an_account_without_chargers_is_set_up_and_waits_for_one(
     chargers = account.chargers
     account.empty()
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
     account.add_charger(chargers[0])
-    await advance(61)
+    await advance(POLL)
     assert hass.states.is_state("sensor.garage_status", "online")
 
 
@@ -44,11 +45,11 @@ async def test_after_unloading_nothing_is_asked_any_more(
     advance: Advance,
 ) -> None:
     account.start_session(GARAGE_ID)
-    await advance(61)
+    await advance(POLL)
     assert await hass.config_entries.async_unload(joulo.entry_id)
     cloud.forget_requests()
     for _ in range(3):
-        await advance(3601)
+        await advance(HOUR)
     assert cloud.requests == []
     assert hass.states.is_state("sensor.garage_status", "unavailable")
 

@@ -43,9 +43,9 @@ from tests.simulator import (
     SimulatedSession,
     seeded_account,
 )
+from tests.timing import POLL, READ
 
 HOUR, DAY, MONTH = timedelta(hours=1), timedelta(days=1), timedelta(days=30)
-POLL, READ = 61, 602
 HISTORY = "joulo.01JOULO.history"
 STARTED, COMPLETED = "session_started", "session_completed"
 # A refused token stays refused; an enormous answer just takes long.
@@ -59,11 +59,7 @@ type Restart = Callable[..., Coroutine[Any, Any, None]]
 @pytest.fixture
 def account() -> SimulatedAccount:
     """Return an account with two months of sessions on three chargers."""
-    account = seeded_account(NOW)
-    for session in account.sessions:
-        if session.started_at < NOW - 2 * MONTH:
-            account.remove_session(session.id)
-    return account
+    return seeded_account(NOW, days=60)
 
 
 @pytest.fixture
@@ -286,7 +282,6 @@ async def test_after_a_month_of_trouble_all_books_agree_and_each_session_was_tol
     await month.pass_by(jump)
 
     assert month.happenings == []
-    assert cloud.refused() == []
     due = [(COMPLETED, session.id) for session in month.sessions]
     due += [(STARTED, session.id) for session in month.sessions if session.started_at >= NOW]
     assert tally(told.values()) == Counter(due)

@@ -69,7 +69,6 @@ async def test_a_new_interval_holds_from_the_next_poll_on(
     assert cloud.count("/chargers") == 2
     await advance(12)
     assert cloud.count("/chargers") == 3
-    assert cloud.refused() == []
 
 
 async def test_the_reload_asks_nothing_and_loses_nothing(

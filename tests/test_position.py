@@ -10,10 +10,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.conftest import Advance
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
 from tests.simulator.position import ere_position
+from tests.timing import DAY, HOUR
 
 PATH = "/ere-position"
-READ = 3601
-DAY = 86_400
 SENSORS = {
     "sensor.joulo_paid_out",
     "sensor.joulo_payable",
@@ -46,9 +45,10 @@ def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Set the entry up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
+@pytest.mark.long_account
 async def test_the_sensors_show_what_joulo_sends(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry
 ) -> None:
@@ -68,8 +68,7 @@ async def test_the_position_is_read_with_the_sums(
 ) -> None:
     for hour in range(1, 4):
         assert cloud.count(PATH) == cloud.count("/energy") == hour
-        await advance(READ)
-    assert cloud.refused() == []
+        await advance(HOUR)
 
 
 @EACH_WAY_OF_LACKING_IT
@@ -86,14 +85,14 @@ async def test_an_account_without_a_position_has_no_sensors_for_it_and_is_asked_
     account.ere_position = lacking
     await set_up(hass, entry)
     for _ in range(23):
-        await advance(READ)
+        await advance(HOUR)
     assert shown(hass) == {}
     assert cloud.count(PATH) == 1
     assert total_energy(hass) == account.energy_total(mid_only=True)
     assert lines(caplog) == []
 
     account.ere_position = Availability.PRESENT
-    await advance(READ)
+    await advance(HOUR)
     assert shown(hass).keys() == SENSORS
     assert cloud.count(PATH) == 2
 
@@ -109,12 +108,12 @@ async def test_what_was_there_once_is_unknown_when_the_account_lacks_it(
 ) -> None:
     before = shown(hass)
     account.ere_position = lacking
-    await advance(READ)
+    await advance(HOUR)
     assert shown(hass) == dict.fromkeys(SENSORS, STATE_UNKNOWN)
     account.ere_position = Availability.PRESENT
-    await advance(DAY - READ)
+    await advance(DAY - HOUR)
     assert cloud.count(PATH) == 2
-    await advance(READ)
+    await advance(HOUR)
     assert shown(hass).keys() == before.keys()
     assert STATE_UNKNOWN not in shown(hass).values()
 
@@ -132,7 +131,7 @@ async def test_a_fault_touches_nothing_else_and_is_logged_when_it_comes_and_when
     caplog.set_level(logging.INFO)
     cloud.fail(PATH, fault)
     for _ in range(3):
-        await advance(READ)
+        await advance(HOUR)
         assert shown(hass) == dict.fromkeys(SENSORS, STATE_UNAVAILABLE)
         assert total_energy(hass) == account.energy_total(mid_only=True)
     assert len(lines(caplog)) == 1
@@ -141,10 +140,9 @@ async def test_a_fault_touches_nothing_else_and_is_logged_when_it_comes_and_when
 
     caplog.clear()
     cloud.recover()
-    await advance(READ)
+    await advance(HOUR)
     assert {STATE_UNAVAILABLE, STATE_UNKNOWN}.isdisjoint(shown(hass).values())
     assert lines(caplog) == ["Joulo's ere-position can be read again"]
-    assert cloud.refused() == []
 
 
 async def test_two_endpoints_that_fail_together_come_back_apart(
@@ -157,14 +155,14 @@ async def test_two_endpoints_that_fail_together_come_back_apart(
     caplog.set_level(logging.INFO)
     cloud.fail("/me", Fault.SERVER_ERROR, times=1)
     cloud.fail(PATH, Fault.SERVER_ERROR, times=2)
-    await advance(READ)
+    await advance(HOUR)
     assert hass.states.is_state("sensor.joulo_ere_price", STATE_UNAVAILABLE)
     assert shown(hass) == dict.fromkeys(SENSORS, STATE_UNAVAILABLE)
-    await advance(READ)
+    await advance(HOUR)
     assert not hass.states.is_state("sensor.joulo_ere_price", STATE_UNAVAILABLE)
     assert shown(hass) == dict.fromkeys(SENSORS, STATE_UNAVAILABLE)
     assert len(lines(caplog)) == 1
-    await advance(READ)
+    await advance(HOUR)
     assert STATE_UNAVAILABLE not in shown(hass).values()
     assert len(lines(caplog)) == 2
 
@@ -175,11 +173,12 @@ async def test_a_position_that_fails_at_first_appears_when_it_answers(
     cloud.fail(PATH, Fault.SERVER_ERROR, times=1)
     await set_up(hass, entry)
     assert shown(hass) == {}
-    await advance(READ)
+    await advance(HOUR)
     assert {STATE_UNAVAILABLE, STATE_UNKNOWN}.isdisjoint(shown(hass).values())
     assert shown(hass).keys() == SENSORS
 
 
+@pytest.mark.long_account
 async def test_a_part_that_is_missing_is_unknown_and_the_others_stay(
     hass: HomeAssistant,
     cloud: SimulatedCloud,

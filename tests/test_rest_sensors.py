@@ -13,9 +13,9 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.const import DOMAIN
-from tests.conftest import NOW, Advance
+from tests.conftest import Advance, recent_account
 from tests.rest_yaml import SENSORS, Configuration
-from tests.simulator import Fault, SimulatedCloud, seeded_account, serve
+from tests.simulator import Fault, SimulatedCloud, serve
 
 SETTLED = 31
 """Seconds after which a reload of the YAML is over."""
@@ -27,7 +27,7 @@ async def configuration(
     hass: HomeAssistant, tmp_path: Path, socket_enabled: None
 ) -> AsyncGenerator[Configuration]:
     """Return a configuration that reads a Joulo apart from the entry's, whose limits are its own."""
-    async with serve(SimulatedCloud(seeded_account(NOW))) as url:
+    async with serve(SimulatedCloud(recent_account())) as url:
         yield Configuration(hass, tmp_path, url)
 
 
@@ -159,7 +159,7 @@ async def test_it_is_told_also_when_they_keep_the_entry_from_being_set_up(
     await configuration.start(configuration.page())
     cloud.fail("/chargers", Fault.RATE_LIMITED)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert named(issue_registry) == SENSORS
 

@@ -8,15 +8,15 @@ from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry, snapshot_platform
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount, SimulatedCloud
+from tests.tables import assert_one_in_full, table_of
+from tests.timing import HOUR, PAGE, POLL, READ
 
 TAG = "DEADBEEF12345678"
-POLL = 61
-READ = 601
 
 
 def shown(hass: HomeAssistant, entity: str) -> str:
@@ -36,10 +36,11 @@ def last_reset(hass: HomeAssistant, entity: str) -> datetime:
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Set the entry up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
+@pytest.mark.long_account
 async def test_all_sensors(
     hass: HomeAssistant,
     account: SimulatedAccount,
@@ -50,7 +51,8 @@ async def test_all_sensors(
     account.start_session(GARAGE_ID, tag=TAG, at=NOW - timedelta(hours=2))
     with patch("custom_components.joulo.PLATFORMS", [Platform.SENSOR]):
         await set_up(hass, entry)
-    await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
+    assert table_of(hass, entity_registry, entry) == snapshot(name="table")
+    assert_one_in_full(hass, entity_registry, "sensor.garage_session_energy", snapshot)
 
 
 async def test_these_are_disabled_until_a_user_wants_them(
@@ -152,7 +154,7 @@ async def test_a_reload_in_the_middle_of_a_session_changes_nothing(
     before = {state.entity_id: state.state for state in hass.states.async_all()}
     cloud.forget_requests()
     await hass.config_entries.async_reload(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert {state.entity_id: state.state for state in hass.states.async_all()} == before
     assert cloud.requests == [] or {request.path for request in cloud.requests} == {"/me"}
 
@@ -174,7 +176,7 @@ async def test_a_session_that_passed_while_home_assistant_was_down_is_shown(
     )
     freezer.tick(3 * 3600)
     await hass.config_entries.async_setup(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass, "garage_session_energy") == "10.0"
     assert last_reset(hass, "garage_session_energy") == NOW + timedelta(hours=2)
     assert shown(hass, "garage_last_session_rfid_tag") == "OTHER"
@@ -279,14 +281,14 @@ async def test_an_account_that_sends_no_figure_for_all_chargers_has_no_such_sens
     await set_up(hass, entry)
     assert hass.states.get("sensor.joulo_total_energy_of_all_chargers") is None
     account.dialect.all_charger_fields = True
-    await advance(3601)
+    await advance(HOUR)
     assert float(shown(hass, "joulo_total_energy_of_all_chargers")) == account.energy_total()
 
 
+@pytest.mark.long_account
 async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_later_pages(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     entry: MockConfigEntry,
     advance: Advance,
 ) -> None:
@@ -297,15 +299,14 @@ async def test_the_last_session_of_a_charger_that_is_rarely_used_is_found_on_lat
     await set_up(hass, entry)
     assert shown(hass, "oprit_last_session_energy") == "unknown"
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     assert float(shown(hass, "oprit_last_session_energy")) == float(oldest.kwh_at(NOW))
-    assert cloud.refused() == []
 
 
+@pytest.mark.long_account
 async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_read(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     joulo: MockConfigEntry,
     advance: Advance,
 ) -> None:
@@ -315,24 +316,22 @@ async def test_what_a_charger_delivered_in_all_is_unknown_until_everything_was_r
     newest = next(account.completed(GARAGE_ID))
     assert shown(hass, "garage_last_session_energy") == str(float(newest.kwh_at(NOW)))
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     for charger in account.chargers:
         name = charger.nickname.lower()
         kwh, ere = account.energy_total(charger.id), account.ere_total(charger.id)
         assert float(shown(hass, f"{name}_total_energy")) == pytest.approx(kwh)
         assert float(shown(hass, f"{name}_total_ere_credits")) == pytest.approx(ere)
-    assert cloud.refused() == []
 
 
 async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_corrections(
     hass: HomeAssistant,
     account: SimulatedAccount,
-    cloud: SimulatedCloud,
     joulo: MockConfigEntry,
     advance: Advance,
 ) -> None:
     for _ in range(5):
-        await advance(7)
+        await advance(PAGE)
     before = account.energy_total(GARAGE_ID)
     session = account.start_session(GARAGE_ID, power_kw=10)
     await advance(3600)
@@ -344,14 +343,14 @@ async def test_what_a_charger_delivered_in_all_grows_with_a_session_and_follows_
         account.energy_total(GARAGE_ID)
     )
     account.correct_session(session.id, kwh=4)
-    await advance(3601)
+    await advance(HOUR)
     assert float(shown(hass, "garage_total_energy")) == pytest.approx(before + 4)
     assert float(shown(hass, "garage_total_ere_credits")) == pytest.approx(
         account.ere_total(GARAGE_ID)
     )
-    assert cloud.refused() == []
 
 
+@pytest.mark.long_account
 async def test_how_far_the_history_reaches_is_shown_while_it_is_read(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:
@@ -364,8 +363,8 @@ async def test_how_far_the_history_reaches_is_shown_while_it_is_read(
 
     sessions = account.sessions
     assert reach() == ("100", sessions[99].started_at, False, None)
-    await advance(7)
+    await advance(PAGE)
     assert reach() == ("199", sessions[198].started_at, False, None)
     for _ in range(4):
-        await advance(7)
+        await advance(PAGE)
     assert reach() == (str(len(sessions)), sessions[-1].started_at, True, NOW)

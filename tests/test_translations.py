@@ -155,7 +155,7 @@ async def test_everything_that_is_registered_has_a_name(
 ) -> None:
     account.add_charger(SimulatedCharger(nickname=""))
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     entities = er.async_entries_for_config_entry(entity_registry, entry.entry_id)
     assert {entity.domain for entity in entities} == set(PLATFORMS)
     for entity in entities:
@@ -173,6 +173,7 @@ async def test_a_charger_without_a_nickname_has_a_name(
     account.add_charger(SimulatedCharger(nickname=""))
     hass.config.language = "nl" if texts is DUTCH else "en"
     await hass.config_entries.async_setup(entry.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     devices = dr.async_entries_for_config_entry(device_registry, entry.entry_id)
     assert texts["device"]["charger"]["name"] in {device.name for device in devices}
 
@@ -344,6 +345,7 @@ async def test_the_options_have_words(
     assert_worded(steps[form["step_id"]], form["data_schema"])
 
 
+@pytest.mark.refusals("unauthorized")
 @in_both_languages
 async def test_an_error_does_not_take_the_words_of_the_form_away(
     hass: HomeAssistant, entry: MockConfigEntry, texts: Texts

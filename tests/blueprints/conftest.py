@@ -36,8 +36,6 @@ from tests.simulator import GARAGE_ID
 REPOSITORY = Path(__file__).parents[2]
 BLUEPRINTS = REPOSITORY / "blueprints"
 
-POLL = 61
-READ = 602
 
 type Automate = Callable[..., Coroutine[Any, Any, None]]
 type Device = Callable[..., str]

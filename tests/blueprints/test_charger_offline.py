@@ -10,8 +10,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.timing import POLL
 
-from .conftest import POLL, Automate, Phone
+from .conftest import Automate, Phone
 
 MINUTE = 60
 WENT = ("Garage", "Offline since 15-06 14:01.")

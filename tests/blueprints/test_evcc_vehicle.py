@@ -9,8 +9,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount
+from tests.timing import POLL, READ
 
-from .conftest import POLL, READ, Automate, Entity, Loadpoint
+from .conftest import Automate, Entity, Loadpoint
 
 ZOES_TAG = "DEADBEEF12345678"
 VEHICLES = [

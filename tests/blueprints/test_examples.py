@@ -21,8 +21,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount
+from tests.timing import POLL, READ
 
-from .conftest import POLL, READ, REPOSITORY, Device, Phone
+from .conftest import REPOSITORY, Device, Phone
 
 ZOES_TAG = "04A3B2C1D2E3F4"
 A_DEVICE = "0123456789abcdef0123456789abcdef"

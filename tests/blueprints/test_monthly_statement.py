@@ -15,8 +15,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedSession
+from tests.timing import READ
 
-from .conftest import READ, Automate, Device, Phone
+from .conftest import Automate, Device, Phone
 
 FIRST_OF_JULY = datetime(2026, 7, 1, 10, 0, tzinfo=UTC)
 """At noon in Amsterdam."""

@@ -12,8 +12,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.timing import POLL, READ
 
-from .conftest import POLL, READ, Automate, Device, Entity, Phone
+from .conftest import Automate, Device, Entity, Phone
 
 TAG = "DEADBEEF12345678"
 HOUR = timedelta(hours=1)

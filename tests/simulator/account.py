@@ -107,7 +107,7 @@ class SimulatedAccount:
         """Every session that has started, newest first."""
         now = self.clock()
         started = (s for s in self._sessions.values() if s.has_started(now))
-        return sorted(started, key=lambda session: (session.started_at, session.id), reverse=True)
+        return sorted(started, key=_by_start, reverse=True)
 
     def session(self, session_id: str) -> SimulatedSession:
         """Return a session, planned ones included; KeyError for an unknown id."""
@@ -120,8 +120,12 @@ class SimulatedAccount:
     def running_session(self, charger_id: str) -> SimulatedSession | None:
         """Return the session in progress on a charger, the newest if there are several."""
         now = self.clock()
-        running = (s for s in self.sessions_of(charger_id) if s.is_running(now))
-        return next(running, None)
+        running = (
+            session
+            for session in self._sessions.values()
+            if session.charger_id == charger_id and session.is_running(now)
+        )
+        return max(running, key=_by_start, default=None)
 
     def start_session(
         self,
@@ -244,6 +248,10 @@ class SimulatedAccount:
         charger = self.charger(charger_id)
         if charger.meter_start_wh is not None:
             charger.meter_start_wh += _wh(taken)
+
+
+def _by_start(session: SimulatedSession) -> tuple[dt.datetime, str]:
+    return session.started_at, session.id
 
 
 def _wh(kwh: Decimal) -> int:

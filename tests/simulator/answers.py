@@ -122,7 +122,7 @@ def energy(account: SimulatedAccount, _query: Query) -> Json:
     Beside the `_all` fields the plain ones count MID-certified chargers only.
     """
     every = list(account.completed())
-    months = groupby(every, key=lambda session: f"{session.local_start:%Y-%m}")
+    months = groupby(every, key=_month_of)
     suffix = "-01" if account.dialect.month_with_day else ""
     return {
         **{f"total_{key}": value for key, value in _sums(account, every).items()},
@@ -131,6 +131,11 @@ def energy(account: SimulatedAccount, _query: Query) -> Json:
             for month, sessions_ in months
         ],
     }
+
+
+def _month_of(session: SimulatedSession) -> str:
+    start = session.local_start
+    return f"{start.year}-{start.month:02}"
 
 
 def _sums(account: SimulatedAccount, every: list[SimulatedSession]) -> Json:

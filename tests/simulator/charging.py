@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 import datetime as dt
 from decimal import Decimal
+from functools import lru_cache
 from uuid import uuid4
 
 from .clock import local, whole_second
@@ -10,6 +11,11 @@ from .figures import ZERO, ere_credits, hundredths
 
 _MICROSECOND = dt.timedelta(microseconds=1)
 _MICROSECONDS_PER_HOUR = 3_600_000_000
+
+# Most sessions are over, and every answer adds them up again.
+_remembering = lru_cache(maxsize=16_384)
+_local_start = _remembering(local)
+_ere_credits = _remembering(ere_credits)
 
 
 def new_id() -> str:
@@ -58,7 +64,7 @@ class SimulatedSession:
     @property
     def local_start(self) -> dt.datetime:
         """The start in Europe/Amsterdam: it decides the month and the year."""
-        return local(self.started_at)
+        return _local_start(self.started_at)
 
     def has_started(self, now: dt.datetime) -> bool:
         """Tell whether the session exists yet."""
@@ -74,17 +80,15 @@ class SimulatedSession:
 
     def kwh_at(self, now: dt.datetime) -> Decimal:
         """Return the energy delivered until `now` in kWh, in hundredths."""
-        if self.final_kwh is not None and self.has_ended(now):
+        if self.ends_at is None or now < self.ends_at:
+            return _delivered(self.power_kw, self.started_at, now)
+        if self.final_kwh is not None:
             return self.final_kwh
-        until = now if self.ends_at is None else min(now, self.ends_at)
-        if until <= self.started_at:
-            return ZERO
-        microseconds = Decimal((until - self.started_at) // _MICROSECOND)
-        return hundredths(Decimal(str(self.power_kw)) * microseconds / _MICROSECONDS_PER_HOUR)
+        return _delivered_in_all(self.power_kw, self.started_at, self.ends_at)
 
     def ere_at(self, now: dt.datetime) -> Decimal | None:
         """Return the ERE credits earned until `now`; None without energy."""
-        return ere_credits(self.kwh_at(now), self.local_start.year)
+        return _ere_credits(self.kwh_at(now), self.local_start.year)
 
     def end(self, moment: dt.datetime) -> None:
         """Let the session end, or have ended, at `moment`."""
@@ -97,3 +101,14 @@ class SimulatedSession:
             and (self.ends_at is None or other.started_at < self.ends_at)
             and (other.ends_at is None or self.started_at < other.ends_at)
         )
+
+
+def _delivered(power_kw: float, start: dt.datetime, end: dt.datetime) -> Decimal:
+    """Return the energy that `power_kw` comes to in kWh, in hundredths; zero before the start."""
+    if end <= start:
+        return ZERO
+    microseconds = Decimal((end - start) // _MICROSECOND)
+    return hundredths(Decimal(str(power_kw)) * microseconds / _MICROSECONDS_PER_HOUR)
+
+
+_delivered_in_all = _remembering(_delivered)

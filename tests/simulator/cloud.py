@@ -37,7 +37,8 @@ class RecordedRequest:
 class SimulatedCloud:
     """A Joulo cloud that serves one or more accounts.
 
-    `wall` tells the time that rate limits and records follow, whatever the accounts' clocks show.
+    `wall` tells the time that rate limits and records follow, whatever the accounts' clocks show. What
+    came too early, or with a token that opens nothing, stays on record when `requests` is forgotten.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class SimulatedCloud:
         self.wall = wall
         self.limits = RateLimits()
         self.requests: list[RecordedRequest] = []
+        self.ever_refused: list[RecordedRequest] = []
+        self.ever_unauthorized: list[RecordedRequest] = []
         self.retry_after_as_date = False
         self._faults: dict[str, PlannedFault] = {}
 

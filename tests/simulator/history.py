@@ -19,7 +19,7 @@ DOCUMENTED_NOW = dt.datetime(2026, 4, 9, 10, 30, tzinfo=dt.UTC)
 TAGS = ("DEADBEEF12345678", "04A1B2C3D4E580", "04F6E5D4C3B2A1", None)
 
 _DAY = dt.timedelta(days=1)
-_HISTORY_DAYS = 730
+_TWO_YEARS = 730
 _QUIET_BEFORE_NOW = dt.timedelta(hours=2)  # leaves room for a session that runs now
 
 
@@ -59,17 +59,19 @@ def seeded_account(
     now: dt.datetime,
     seed: int = 2026,
     *,
+    days: int = _TWO_YEARS,
     token: str = DEMO_TOKEN,
     clock: Clock = system_clock,
 ) -> SimulatedAccount:
-    """Return an account with two years of sessions before `now`, the same for the same seed and day.
+    """Return an account with so many days of sessions before `now`, the same for the same seed and day.
 
-    Some 400 sessions on three chargers, one of them without a MID-certified meter. Nothing runs.
+    In two years some 400 sessions on three chargers, one of them without a MID-certified meter.
+    Nothing runs. Fewer days hold the newest of the same sessions.
     """
     account = SimulatedAccount(id=_uuid(Random(seed)), token=token, clock=clock)
     for charger in _three_chargers():
         account.add_charger(charger)
-    for session in _past_sessions(seed, local(now).date()):
+    for session in _past_sessions(seed, local(now).date(), days):
         if session.has_ended(now - _QUIET_BEFORE_NOW):
             account.record_session(session)
     return account
@@ -106,12 +108,12 @@ def _three_chargers() -> tuple[SimulatedCharger, ...]:
     )
 
 
-def _past_sessions(seed: int, today: dt.date) -> Iterator[SimulatedSession]:
+def _past_sessions(seed: int, today: dt.date, days: int) -> Iterator[SimulatedSession]:
     """Yield at most one session per evening, so that no two overlap.
 
     Each day has its own chance: tomorrow's history is today's and one evening more.
     """
-    for age in range(_HISTORY_DAYS, 0, -1):
+    for age in range(days, 0, -1):
         day = today - age * _DAY
         chance = Random(f"{seed} {day}")
         if (day + _DAY).day == 1:

@@ -115,11 +115,13 @@ async def _answer(
 ) -> web.StreamResponse:
     account = _account_behind(cloud, request)
     if account is None:
+        cloud.ever_unauthorized.append(record)
         return error(HTTPStatus.UNAUTHORIZED, "Missing or invalid API token")
     record.authorized = True
     wait = cloud.limits.remaining(account.id, record, record.at)
     if wait > dt.timedelta():
         record.refused = True
+        cloud.ever_refused.append(record)
         return _too_early(record.at, wait, as_date=cloud.retry_after_as_date)
     planned = cloud.next_fault(record.path)
     if planned is None or planned.fault not in UNCOUNTED:

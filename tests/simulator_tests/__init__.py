@@ -1,0 +1,1 @@
+"""Tests of the simulator: it behaves like the documented Joulo cloud."""
