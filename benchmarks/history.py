@@ -26,11 +26,13 @@ import sys
 from tempfile import TemporaryDirectory
 from time import perf_counter
 import tracemalloc
+from unittest.mock import AsyncMock, patch
 
 from aiohttp import web
 from homeassistant.components.calendar.const import DATA_COMPONENT as CALENDARS
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import frame
 from homeassistant.helpers.recorder import async_initialize_recorder
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
@@ -54,6 +56,7 @@ CHARGERS = [Charger(id=f"charger-{number}", mid_certified=True) for number in ra
 TERMS = AccountProfile(ere_price_mid=0.495, effective_fee_pct=20)
 NEWEST = datetime(2026, 6, 15, 7, 20, tzinfo=UTC)
 LENGTH = timedelta(hours=3.5)
+RESOLVER = "homeassistant.helpers.aiohttp_client._async_make_resolver"
 DATABASE = "home-assistant_v2.db"
 TICK = 0.01
 """Seconds between two looks at whether the event loop is free."""
@@ -181,6 +184,7 @@ async def joulo(request: web.Request) -> web.Response:
 async def home(folder: str) -> AsyncGenerator[HomeAssistant]:
     """Run a Home Assistant that records into a folder."""
     async with async_test_home_assistant(config_dir=folder) as hass:
+        frame.async_setup(hass)
         hass.data.pop(DATA_CUSTOM_COMPONENTS)
         async_initialize_recorder(hass)
         url = f"sqlite:///{Path(folder) / DATABASE}"
@@ -193,7 +197,8 @@ async def home(folder: str) -> AsyncGenerator[HomeAssistant]:
 async def measure(number: int) -> tuple[Costs, Blocks]:
     """Return the costs of a history of so many sessions, and the delays that it causes."""
     costs, blocks = Costs(number), Blocks()
-    with TemporaryDirectory() as folder:
+    # The real resolver looks around in the network.
+    with TemporaryDirectory() as folder, patch(RESOLVER, return_value=AsyncMock()):
         async with home(folder) as hass, serve_joulo() as address:
             entry = MockConfigEntry(domain=DOMAIN, data={CONF_URL: address, CONF_TOKEN: "t"})
             entry.add_to_hass(hass)

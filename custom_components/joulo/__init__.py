@@ -10,6 +10,7 @@ from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.async_ import create_eager_task
 
+from .api import JouloClient
 from .const import DOMAIN
 from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
 from .dashboard import async_register_dashboard
@@ -50,7 +51,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     history = SessionHistory(hass, entry.entry_id)
     await history.async_load()
     chargers = ChargersCoordinator(hass, entry, client, history)
-    await chargers.async_config_entry_first_refresh()
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
     entry.runtime_data = JouloData(
@@ -60,13 +60,22 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         account=AccountCoordinator(chargers, history, reconciler.async_compare),
         publisher=SessionEventPublisher(hass, entry, history),
     )
+    entry.async_create_background_task(hass, _async_prefetch(client), "Prefetch an account")
+    await chargers.async_config_entry_first_refresh()
     fetcher.async_start()
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
     entry.async_create_background_task(
-        hass, _async_read_and_publish(hass, entry), "Read an account of Joulo"
+        hass, _async_read_and_publish(hass, entry), "Read an account"
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
+
+
+async def _async_prefetch(client: JouloClient) -> None:
+    """Ask for the account while the chargers answer; the rate limiter shares the responses with its coordinator."""
+    await asyncio.gather(
+        client.energy(), client.account_profile(), client.ere_position(), return_exceptions=True
+    )
 
 
 async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) -> None:

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 import logging
-from math import inf
 import time
 from typing import TYPE_CHECKING, Any, override
 
@@ -88,7 +87,7 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         self.data = {}
         self._has_data = False
         self._notified: tuple[bool, dict[str, StateT]] = (True, {})
-        self._refresh_requested_at = -inf
+        self._refresh_requested_at = time.monotonic()
         self._cancel_pending_refresh: CALLBACK_TYPE | None = None
         entry.async_on_unload(self._drop_pending_refresh)
 
@@ -111,8 +110,7 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
             super().async_update_listeners()
 
     async def async_refresh_or_soon(self) -> None:
-        """Refresh now; where nothing could be sent, once more as soon as a request is allowed."""
-        self._refresh_requested_at = time.monotonic()
+        """Refresh now; where nothing was sent since set-up began, once more as soon as a request is allowed."""
         await self.async_refresh()
         self._schedule_pending_refresh()
 
