@@ -6,6 +6,7 @@ Each returns the new state and what has changed in it. Where nothing has, that i
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
 from .ere import ere_credits, estimated_ere, session_value
@@ -192,7 +193,8 @@ def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Tra
     gone = {each for each in missing if at - since[each] >= _CONFIRM_REMOVAL}
     elsewhere = {each: first for each, first in state.missing_since.items() if each not in covered}
     waiting = elsewhere | {each: since[each] for each in missing - gone}
-    draft = _Draft(replace(state, missing_since=waiting))
+    state, _ = _with(state, Change.NONE, missing_since=waiting)
+    draft = _Draft(state)
     for session_id in gone:
         draft.remove(session_id, covered[session_id])
     return draft.finish()
@@ -200,29 +202,26 @@ def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Tra
 
 def begin_observing(state: HistoryState, at: datetime) -> Transition:
     """Let no session that started before the first read fire an event; later calls change nothing."""
-    if state.announce_since is not None:
-        return state, Change.NONE
-    return replace(state, announce_since=at), Change.PLANNING
+    since = at if state.announce_since is None else state.announce_since
+    return _with(state, Change.PLANNING, announce_since=since)
 
 
 def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:
     """Remember where a read of all sessions goes on after a restart, or that there is none."""
-    return replace(state, backfill=backfill), Change.PLANNING
+    return _with(state, Change.PLANNING, backfill=backfill)
 
 
 def finish_read(state: HistoryState, begun: datetime, *, full: bool) -> Transition:
     """Note that a read that began at a moment has reached its far end: all sessions, if `full`."""
     if not full:
-        return replace(state, last_read=begun), Change.PLANNING
-    state = replace(state, last_read=begun, last_full_read=begun, backfill=None)
-    return state, Change.PLANNING | Change.SYNC
+        return _with(state, Change.PLANNING, last_read=begun)
+    change = Change.PLANNING | Change.SYNC
+    return _with(state, change, last_read=begun, last_full_read=begun, backfill=None)
 
 
 def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
     """Let a difference from Joulo's totals have nothing read again until a moment."""
-    if until == state.mismatch_snoozed_until:
-        return state, Change.NONE
-    return replace(state, mismatch_snoozed_until=until), Change.PLANNING
+    return _with(state, Change.PLANNING, mismatch_snoozed_until=until)
 
 
 def mark_announced(
@@ -231,8 +230,17 @@ def mark_announced(
     """Remember events as fired, by session id and type."""
     announced = dict(state.announced)
     for session_id, event_type in events:
-        announced[session_id] = (*announced.get(session_id, ()), event_type)
-    return replace(state, announced=announced), Change.ANNOUNCED
+        before = announced.get(session_id, ())
+        if event_type not in before:
+            announced[session_id] = (*before, event_type)
+    return _with(state, Change.ANNOUNCED, announced=announced)
+
+
+def _with(state: HistoryState, change: Change, **fields: Any) -> Transition:
+    """Return a state with other fields and the change that this is; the state itself where they are equal."""
+    if all(getattr(state, name) == value for name, value in fields.items()):
+        return state, Change.NONE
+    return replace(state, **fields), change
 
 
 @dataclass(slots=True)
