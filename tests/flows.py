@@ -29,7 +29,7 @@ async def submit(
     result = await hass.config_entries.flow.async_configure(
         form["flow_id"], {CONF_TOKEN: token, **address}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     return result
 
 

@@ -24,7 +24,7 @@ async def test_all_binary_sensors(
     account.start_session(GARAGE_ID, at=NOW - timedelta(hours=2))
     with patch("custom_components.joulo.PLATFORMS", [Platform.BINARY_SENSOR]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 
@@ -61,5 +61,5 @@ async def test_only_a_charger_that_joulo_calls_out_of_reach_is_disconnected(
 ) -> None:
     account.charger(GARAGE_ID).status = status
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.is_state("binary_sensor.garage_connectivity", connected)

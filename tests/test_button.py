@@ -52,7 +52,7 @@ async def test_all_buttons(
     """Only one of the three chargers is connected by OCPP."""
     with patch("custom_components.joulo.PLATFORMS", [Platform.BUTTON]):
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
     await snapshot_platform(hass, entity_registry, snapshot, entry.entry_id)
 
 

@@ -74,7 +74,7 @@ async def test_a_charger_without_a_nickname_is_called_charger(
 ) -> None:
     account.rename_charger(GARAGE_ID, "")
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     garage = device_of(device_registry, entry, GARAGE_ID)
     assert garage is not None
     assert garage.name == "Charger"
@@ -149,7 +149,7 @@ async def test_a_charger_that_went_while_home_assistant_was_down_goes_too(
     account.remove_charger(SCHUUR_ID)
     await advance(POLL)
     await hass.config_entries.async_setup(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert device_of(device_registry, joulo, SCHUUR_ID) is not None
     await advance(POLL)
     assert device_of(device_registry, joulo, SCHUUR_ID) is None

@@ -177,7 +177,7 @@ async def test_statistics_that_a_user_has_made_go_on_as_well(
     # Ten kWh more than the old sensor knew of.
     account.plan_session(GARAGE_ID, NOW - HOUR, NOW, power_kw=10)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     entity_registry.async_update_entity(NEW, new_entity_id=OLD)
     await history(OLD)
     do_adhoc_statistics(hass, start=NOW + timedelta(seconds=FIVE_MINUTES))

@@ -29,7 +29,7 @@ async def test_an_account_without_chargers_is_set_up_and_waits_for_one(
     chargers = account.chargers
     account.empty()
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.LOADED
     account.add_charger(chargers[0])
     await advance(61)

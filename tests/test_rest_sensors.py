@@ -159,7 +159,7 @@ async def test_it_is_told_also_when_they_keep_the_entry_from_being_set_up(
     await configuration.start(configuration.page())
     cloud.fail("/chargers", Fault.RATE_LIMITED)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert entry.state is ConfigEntryState.SETUP_RETRY
     assert named(issue_registry) == SENSORS
 

@@ -155,7 +155,7 @@ async def test_everything_that_is_registered_has_a_name(
 ) -> None:
     account.add_charger(SimulatedCharger(nickname=""))
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     entities = er.async_entries_for_config_entry(entity_registry, entry.entry_id)
     assert {entity.domain for entity in entities} == set(PLATFORMS)
     for entity in entities:
