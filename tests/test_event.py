@@ -14,6 +14,7 @@ from homeassistant.helpers.storage import Store
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
+from custom_components.joulo.sessions import queries
 from tests.conftest import NOW, Advance
 from tests.simulator import (
     GARAGE_ID,
@@ -61,7 +62,7 @@ async def start_late(
     await hass.config_entries.async_unload(entry.entry_id)
     await advance(seconds)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 async def test_a_session_is_told_when_it_starts_and_when_it_is_completed(
@@ -364,11 +365,13 @@ async def test_a_session_that_is_removed_and_listed_again_is_not_told_again(
     removed = account.remove_session(session.id)
     for _ in range(3):
         await advance(3601)
-    assert session.id not in joulo.runtime_data.chargers.history.sessions
+    listed = queries.listed(joulo.runtime_data.history.state)
+    assert session.id not in {each.id for each in listed}
     account.record_session(removed)
     for _ in range(2):
         await advance(3601)
-    assert session.id in joulo.runtime_data.chargers.history.sessions
+    listed = queries.listed(joulo.runtime_data.history.state)
+    assert session.id in {each.id for each in listed}
     assert len(told()) == 2
 
 
@@ -427,28 +430,3 @@ async def test_an_end_that_is_noticed_late_waits_for_its_figures_all_the_same(
     await live(30 * 60)
     ((_, completed),) = [news for news in told() if news[0] == COMPLETED]
     assert completed["energy_kwh"] == float(session.kwh_at(account.clock()))
-
-
-async def test_while_home_assistant_stops_nothing_is_told(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    joulo: MockConfigEntry,
-    advance: Advance,
-    told: Told,
-) -> None:
-    """What is remembered then would be written at the very end only, or never."""
-    to_disk = Store._async_write_data
-
-    async def stop_meanwhile(store: Store[Any], data: dict[str, Any]) -> None:
-        if store.key == FILE and "data" in data and data["data"]["told"]:
-            hass.set_state(CoreState.stopping)
-        await to_disk(store, data)
-
-    account.start_session(GARAGE_ID)
-    account.start_session(OPRIT_ID)
-    with patch.object(Store, "_async_write_data", stop_meanwhile):
-        await advance(POLL)
-    assert len(told()) == 1
-    hass.set_state(CoreState.running)
-    await advance(POLL)
-    assert len(told()) == 2

@@ -83,7 +83,7 @@ def crash(
         hass.data.pop(_RATE_LIMITERS)
         await advance(660)
         await hass.config_entries.async_setup(entry.entry_id)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
 
     return crash
 

@@ -232,7 +232,7 @@ async def test_an_entry_known_by_its_chargers_learns_its_id(
     new_token = account.rotate_token()
     await advance(62)
     assert_ended(await submit(hass, question(hass), None, new_token), "reauth_successful")
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert joulo.unique_id == account.id
     assert joulo.state is ConfigEntryState.LOADED
     assert cloud.refused() == []
@@ -247,7 +247,7 @@ async def test_an_entry_of_which_nothing_is_known_takes_any_token(
 ) -> None:
     new_token = account.rotate_token()
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     await advance(60)
     assert_ended(await submit(hass, question(hass), None, new_token), "reauth_successful")
     assert entry.state is ConfigEntryState.LOADED

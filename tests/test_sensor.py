@@ -36,7 +36,7 @@ def last_reset(hass: HomeAssistant, entity: str) -> datetime:
 async def set_up(hass: HomeAssistant, entry: MockConfigEntry) -> None:
     """Set the entry up."""
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -152,7 +152,7 @@ async def test_a_reload_in_the_middle_of_a_session_changes_nothing(
     before = {state.entity_id: state.state for state in hass.states.async_all()}
     cloud.forget_requests()
     await hass.config_entries.async_reload(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert {state.entity_id: state.state for state in hass.states.async_all()} == before
     assert cloud.requests == [] or {request.path for request in cloud.requests} == {"/me"}
 
@@ -174,7 +174,7 @@ async def test_a_session_that_passed_while_home_assistant_was_down_is_shown(
     )
     freezer.tick(3 * 3600)
     await hass.config_entries.async_setup(joulo.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass, "garage_session_energy") == "10.0"
     assert last_reset(hass, "garage_session_energy") == NOW + timedelta(hours=2)
     assert shown(hass, "garage_last_session_rfid_tag") == "OTHER"

@@ -24,6 +24,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.joulo.api import ChargingSession
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.services import DEAREST_KWH, GET_SESSIONS, REGISTER_CHARGER
+from custom_components.joulo.sessions import transitions
 from tests.conftest import NOW, Advance
 from tests.simulator import (
     GARAGE_ID,
@@ -120,7 +121,7 @@ async def second(
     entry = MockConfigEntry(domain=DOMAIN, title="Second", data=data)
     entry.add_to_hass(hass)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     cloud.forget_requests()
     return entry
 
@@ -169,7 +170,7 @@ async def test_an_answer_has_exactly_these_figures(
 ) -> None:
     session = record(account, NOW - 2 * HOUR, tag=TAG, power_kw=12.34)
     await hass.config_entries.async_setup(entry.entry_id)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     answer = await get(hass, start="2026-06-15", price_per_kwh=0.25)
     assert json.loads(json.dumps(answer)) == {
         "sessions": [
@@ -316,8 +317,7 @@ async def test_what_is_unknown_is_null_in_a_row_and_left_out_of_a_total(
     strange = ChargingSession(
         id="strange", charger_id=GARAGE_ID, started_at=start, ended_at=start - HOUR
     )
-    history = known.runtime_data.chargers.history
-    history.merge([strange])
+    known.runtime_data.history.async_update(transitions.upsert_listed, [strange])
     answer = await get(hass, start=start, price_per_kwh=0.25)
     (row,) = answer["sessions"]
     unknown = ("energy_kwh", "ere_credits", "duration_minutes", "average_power_kw", "cost_eur")
