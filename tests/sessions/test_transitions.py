@@ -153,6 +153,46 @@ def test_an_energy_that_is_unchanged_adds_no_reading(history: History) -> None:
     assert history.records["s"].readings == ((START + 5 * MINUTE, 1.0),)
 
 
+def test_a_pause_is_noted_until_the_hour_in_which_the_energy_grows(history: History) -> None:
+    def report(kwh: float | None, minutes: float) -> None:
+        at = START + minutes * MINUTE
+        shown = charger(session="s", kwh=kwh)
+        history.update(transitions.apply_report, [shown], at, at - MINUTE)
+
+    report(1.0, 10)
+    report(1.0, 179)
+    report(2.0, 190)
+    first, pause = (START + 10 * MINUTE, 1.0), (START + 180 * MINUTE - timedelta.resolution, 1.0)
+    assert [*history.records["s"].readings] == [first, pause, (START + 190 * MINUTE, 2.0)]
+    report(3.0, 200)
+    assert [*history.records["s"].readings] == [first, pause, (START + 200 * MINUTE, 3.0)]
+    report(4.0, 240)
+    assert [*history.records["s"].readings] == [
+        first,
+        pause,
+        (START + 239 * MINUTE, 3.0),
+        (START + 240 * MINUTE, 4.0),
+    ]
+
+
+def test_a_pause_lasts_no_longer_than_it_was_observed(history: History) -> None:
+    history.report(charger(session="s", kwh=1.0), at=START + 10 * MINUTE)
+    history.report(charger(session="s", kwh=1.0), at=START + 70 * MINUTE)
+    shown = charger(session="s", kwh=2.0)
+    history.update(transitions.apply_report, [shown], START + 190 * MINUTE, START + 70 * MINUTE)
+    assert [at for at, _ in history.records["s"].readings] == [
+        START + minutes * MINUTE for minutes in (10, 70, 190)
+    ]
+
+
+def test_a_pause_without_an_energy_in_the_report_before_is_not_known(history: History) -> None:
+    history.report(charger(session="s", kwh=1.0), at=START + 10 * MINUTE)
+    history.report(charger(session="s"), at=START + 70 * MINUTE)
+    shown = charger(session="s", kwh=2.0)
+    history.update(transitions.apply_report, [shown], START + 190 * MINUTE, START + 70 * MINUTE)
+    assert len(history.records["s"].readings) == 2
+
+
 def test_an_answer_without_energy_adds_no_reading(history: History) -> None:
     history.report(charger(session="s", kwh=1.0))
     history.report(charger(session="s"), at=NOW + MINUTE)

@@ -1,7 +1,7 @@
 """The rows that the recorder should hold follow from the history alone."""
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -195,3 +195,21 @@ def test_an_hour_that_lost_its_energy_carries_the_sum() -> None:
         HourlyRow(at(-1), 4.0, 7.0),
     ]
     assert rows_to_write([], {at(-3): (1.0, 1.0)}) == [HourlyRow(at(-3), 0.0, 0.0)]
+
+
+# A session that pauses
+
+
+def test_an_hour_in_which_a_session_paused_gets_no_energy() -> None:
+    """A solar charger waits for hours, and goes on: it is polled all the time."""
+    history = History()
+    for minutes in range(5 * 60 + 1):
+        kwh = min(minutes / 30, 2) if minutes < 4 * 60 else 2 + (minutes - 4 * 60) / 10
+        moment = at(-5 + minutes / 60)
+        history.update(
+            transitions.apply_report, [charger(kwh)], moment, moment - timedelta(minutes=1)
+        )
+    energy = {row.start: row.state for row in rows(history.state)["energy"]}
+    assert energy[at(-5)] == pytest.approx(2, abs=0.05)
+    assert [energy.get(at(hour), 0) for hour in (-4, -3, -2)] == pytest.approx([0] * 3, abs=1e-6)
+    assert energy[at(-1)] == pytest.approx(6, abs=0.2)

@@ -26,16 +26,26 @@ _CONFIRM_REMOVAL = timedelta(minutes=10)
 """Time between the two complete reads that have to miss a session before it goes."""
 
 
-def apply_report(state: HistoryState, chargers: Iterable[Charger], at: datetime) -> Transition:
-    """Take over what `/chargers` showed at a moment of the sessions that are active."""
+def apply_report(
+    state: HistoryState,
+    chargers: Iterable[Charger],
+    at: datetime,
+    previous_at: datetime | None = None,
+) -> Transition:
+    """Take over what `/chargers` showed at a moment of the sessions that are active.
+
+    `previous_at` is the moment of the report before: a session whose energy grows now had paused until then.
+    """
     draft = _Draft(state)
     for charger in chargers:
         draft.certify(charger)
-        _apply_charger(draft, charger, at)
+        _apply_charger(draft, charger, at, previous_at)
     return draft.finish()
 
 
-def _apply_charger(draft: _Draft, charger: Charger, at: datetime) -> None:
+def _apply_charger(
+    draft: _Draft, charger: Charger, at: datetime, previous_at: datetime | None
+) -> None:
     current = charger.current_session
     if current is None or (not charger.is_charging and draft.is_confirmed(current.id, charger.id)):
         # An answer that says "charging" and shows no session is no news.
@@ -48,7 +58,11 @@ def _apply_charger(draft: _Draft, charger: Charger, at: datetime) -> None:
         draft.activate(charger.id, current.id)
     before = draft.record(current.id, charger.id) or SessionRecord()
     observed = _observed(charger, current, before.observed)
-    readings = _with_reading(before.readings, at, current.kwh_so_far)
+    readings = before.readings
+    if current.kwh_so_far is not None and not _is_known(readings, current.kwh_so_far):
+        if previous_at is not None and before.observed is not None:
+            readings = _with_pause(readings, previous_at, at, before.observed.kwh)
+        readings = _with_reading(readings, at, current.kwh_so_far)
     if observed == before.observed and readings is before.readings:
         return
     is_progress = (
@@ -78,15 +92,30 @@ def _observed(
     )
 
 
-def _with_reading(
-    readings: tuple[Reading, ...], at: datetime, kwh: float | None
-) -> tuple[Reading, ...]:
-    """Keep the last reading of every hour in which the energy changed; an equal one tells nothing."""
-    if kwh is None or (readings and readings[-1][1] == kwh):
-        return readings
+def _is_known(readings: tuple[Reading, ...], kwh: float | None) -> bool:
+    """Whether an energy is that of the last reading: an equal one tells nothing."""
+    return bool(readings) and readings[-1][1] == kwh
+
+
+def _with_reading(readings: tuple[Reading, ...], at: datetime, kwh: float) -> tuple[Reading, ...]:
+    """Keep the last reading of every hour in which the energy changed."""
     if readings and hour_of(readings[-1][0]) == hour_of(at):
         readings = readings[:-1]
     return (*readings, (at, kwh))
+
+
+def _with_pause(
+    readings: tuple[Reading, ...], previous_at: datetime, at: datetime, kwh: float | None
+) -> tuple[Reading, ...]:
+    """Add the end of a pause, so that no energy is spread over its hours.
+
+    The pause lasted until the report before, which showed the energy of the last reading. It is noted up
+    to the end of the hour before the one in which the energy grows: an hour keeps one reading.
+    """
+    end = min(previous_at, hour_of(at) - timedelta.resolution)
+    if not _is_known(readings, kwh) or kwh is None or end <= readings[-1][0]:
+        return readings
+    return _with_reading(readings, end, kwh)
 
 
 def end_active(state: HistoryState, charger_ids: Iterable[str], at: datetime) -> Transition:
