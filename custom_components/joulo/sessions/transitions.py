@@ -372,11 +372,13 @@ class _Draft:
 
     def _holder(self, session_id: str, charger_id: str) -> str | None:
         """Return the id of the charger that has a session; the given one is looked at first."""
-        for each in (charger_id, *self._charger_ids()):
-            charger = self._look(each)
-            if charger is not None and session_id in charger.records:
-                return each
-        return None
+        if self._holds(charger_id, session_id):
+            return charger_id
+        return next((each for each in self._charger_ids() if self._holds(each, session_id)), None)
+
+    def _holds(self, charger_id: str, session_id: str) -> bool:
+        charger = self._look(charger_id)
+        return charger is not None and session_id in charger.records
 
     def _charger_ids(self) -> Collection[str]:
         return self._state.chargers.keys() | self._touched.keys()
