@@ -13,6 +13,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.joulo.api import ChargingSession
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.helpers import _RATE_LIMITERS
+from custom_components.joulo.sessions import queries
 from tests.simulator import SimulatedCloud
 from tests.timing import HOUR, PAGE, POLL
 
@@ -115,8 +116,8 @@ class Home:
     @property
     def known(self) -> dict[str, ChargingSession]:
         """The sessions in the entry's history, by id."""
-        known: dict[str, ChargingSession] = self.entry.runtime_data.chargers.history.sessions
-        return known
+        listed = queries.listed(self.entry.runtime_data.history.state)
+        return {session.id: session for session in listed}
 
     def state(self, entity_id: str) -> str:
         """Return the state of an entity that there is."""

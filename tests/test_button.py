@@ -166,6 +166,6 @@ async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
     cloud.forget_requests()
     for _ in range(2):
         assert (await refusal(hass)).startswith("Joulo does not accept the token.")
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert len(list(joulo.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
     assert len(cloud.requests) == 1

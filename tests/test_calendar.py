@@ -16,6 +16,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from custom_components.joulo.api import ChargingSession
 from custom_components.joulo.history import SessionHistory
+from custom_components.joulo.sessions import queries, transitions
+from custom_components.joulo.sessions.transitions import CompleteRead
 from tests.conftest import NOW, Advance
 from tests.simulator import (
     GARAGE_ID,
@@ -62,7 +64,7 @@ def state(hass: HomeAssistant) -> State:
 
 def history_of(entry: MockConfigEntry) -> SessionHistory:
     """Return what an entry knows."""
-    history: SessionHistory = entry.runtime_data.chargers.history
+    history: SessionHistory = entry.runtime_data.history
     return history
 
 
@@ -326,12 +328,15 @@ async def test_a_strange_session_is_shown_and_keeps_no_other_from_being_shown(
 ) -> None:
     history = history_of(joulo)
     before = len(await events(hass))
-    history.sessions = {
-        session_id: session
-        for session_id, session in history.sessions.items()
-        if session.charger_id != GARAGE_ID or session.started_at < start
+    kept = {
+        each.id
+        for each in queries.listed(history.state)
+        if each.charger_id != GARAGE_ID or each.started_at < start
     }
-    history.merge([strange("strange", start, end)])
+    for moment in (FAR_AHEAD, FAR_AHEAD + HOUR):
+        read = CompleteRead(seen=kept, since=None, until=moment, charger_ids=history.state.chargers)
+        history.async_update(transitions.remove_missing, read, moment)
+    history.async_update(transitions.upsert_listed, [strange("strange", start, end)])
     event = await event_of(hass, "strange")
     assert (event.start, event.end) == (start, shown_end)
     assert event.summary == "Charging session"
@@ -344,8 +349,8 @@ async def test_a_correction_is_shown(
     hass: HomeAssistant, joulo: MockConfigEntry, advance: Advance
 ) -> None:
     history = history_of(joulo)
-    session = history.of_charger(GARAGE_ID)[-1]
-    history.merge([replace(session, kwh=99.99)])
+    session = queries.timeline(history.state, GARAGE_ID)[-1]
+    history.async_update(transitions.upsert_listed, [replace(session, kwh=99.99)])
     assert (await event_of(hass, session.id)).summary == "99.99 kWh"
 
 

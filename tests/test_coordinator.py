@@ -6,6 +6,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.const import CONF_CHARGERS_INTERVAL
+from custom_components.joulo.sessions import queries
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
 from tests.timing import POLL
@@ -109,9 +110,8 @@ async def test_the_whole_history_is_read_page_by_page(
     advance: Advance,
 ) -> None:
     await read_history(advance, cloud)
-    assert set(joulo.runtime_data.chargers.history.sessions) == {
-        session.id for session in account.sessions
-    }
+    listed = queries.listed(joulo.runtime_data.history.state)
+    assert {session.id for session in listed} == {session.id for session in account.sessions}
 
 
 async def test_a_read_goes_back_a_fortnight_before_the_last_complete_one(
@@ -139,7 +139,8 @@ async def test_a_page_that_fails_ends_the_walk_until_the_next_read(
     await advance(3600)
     for _ in range(6):
         await advance(7)
-    assert len(joulo.runtime_data.chargers.history.sessions) == len(account.sessions)
+    listed = [*queries.listed(joulo.runtime_data.history.state)]
+    assert len(listed) == len(account.sessions)
 
 
 @pytest.mark.long_account
@@ -157,7 +158,8 @@ async def test_a_page_that_is_refused_is_asked_for_again_when_joulo_says(
     assert cloud.count("/sessions") == 2
     for _ in range(6):
         await advance(7)
-    assert len(joulo.runtime_data.chargers.history.sessions) == len(account.sessions)
+    listed = [*queries.listed(joulo.runtime_data.history.state)]
+    assert len(listed) == len(account.sessions)
 
 
 @pytest.mark.long_account

@@ -182,7 +182,7 @@ async def test_nothing_is_told_before_home_assistant_has_started(
     assert told() == []
     hass.set_state(CoreState.running)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert [kind for kind, _ in told()] == [STARTED]
 
 
@@ -194,7 +194,7 @@ async def test_what_passes_while_the_entity_is_disabled_is_never_told(
     told: Told,
 ) -> None:
     entity_registry.async_update_entity(ENTITY, disabled_by=er.RegistryEntryDisabler.USER)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     account.start_session(GARAGE_ID)
     account.start_session(OPRIT_ID)
     await home.poll()
@@ -365,24 +365,3 @@ async def test_an_end_that_is_noticed_late_waits_for_its_figures_all_the_same(
     await live(30 * 60)
     ((_, completed),) = [news for news in told() if news[0] == COMPLETED]
     assert completed["energy_kwh"] == float(session.kwh_at(account.clock()))
-
-
-async def test_while_home_assistant_stops_nothing_is_told(
-    home: Home, hass: HomeAssistant, account: SimulatedAccount, told: Told
-) -> None:
-    """What is remembered then would be written at the very end only, or never."""
-    to_disk = Store._async_write_data
-
-    async def stop_meanwhile(store: Store[Any], data: dict[str, Any]) -> None:
-        if store.key == home.storage_key and "data" in data and data["data"]["told"]:
-            hass.set_state(CoreState.stopping)
-        await to_disk(store, data)
-
-    account.start_session(GARAGE_ID)
-    account.start_session(OPRIT_ID)
-    with patch.object(Store, "_async_write_data", stop_meanwhile):
-        await home.poll()
-    assert len(told()) == 1
-    hass.set_state(CoreState.running)
-    await home.poll()
-    assert len(told()) == 2

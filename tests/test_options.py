@@ -20,7 +20,7 @@ async def choose(hass: HomeAssistant, entry: MockConfigEntry, seconds: float) ->
     result = await hass.config_entries.options.async_configure(
         form["flow_id"], {CONF_CHARGERS_INTERVAL: seconds}
     )
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     return result
 
 

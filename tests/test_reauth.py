@@ -216,7 +216,7 @@ async def test_an_entry_known_by_its_chargers_learns_its_id(
     new_token = account.rotate_token()
     await home.poll()
     assert_ended(await submit(hass, question(hass), None, new_token), "reauth_successful")
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert home.entry.unique_id == account.id
     assert home.entry.state is ConfigEntryState.LOADED
 

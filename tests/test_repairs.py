@@ -7,7 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.const import DOMAIN
-from custom_components.joulo.repairs import async_clear_disagreement, async_raise_disagreement
+from custom_components.joulo.repairs import async_clear_totals_mismatch, async_raise_totals_mismatch
 from tests.conftest import Advance
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
 from tests.timing import HOUR
@@ -109,12 +109,12 @@ async def test_what_an_account_may_lack_is_no_reason_for_a_notice(
 async def test_the_notice_of_a_disagreement_says_how_much_until_it_is_taken_back(
     hass: HomeAssistant, entry: MockConfigEntry, issue_registry: ir.IssueRegistry
 ) -> None:
-    async_raise_disagreement(hass, entry, 12.345)
+    async_raise_totals_mismatch(hass, entry, 12.345)
     (issue,) = issues(issue_registry)
     assert issue.translation_key == "disagreement"
     assert issue.translation_placeholders == {"account": "Joulo", "kwh": "12.35"}
     assert issue.severity is ir.IssueSeverity.WARNING
-    async_clear_disagreement(hass, entry)
+    async_clear_totals_mismatch(hass, entry)
     assert issues(issue_registry) == []
 
 
@@ -129,7 +129,7 @@ async def test_an_account_that_is_removed_takes_its_notices_along(
 ) -> None:
     cloud.fail(f"/{endpoint}", Fault.FORBIDDEN)
     await advance(HOUR)
-    async_raise_disagreement(hass, joulo, 1)
+    async_raise_totals_mismatch(hass, joulo, 1)
     assert len(issues(issue_registry)) == 2
     await hass.config_entries.async_remove(joulo.entry_id)
     assert issues(issue_registry) == []

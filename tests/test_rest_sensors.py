@@ -60,7 +60,7 @@ async def test_the_sensors_of_the_page_are_named_once_home_assistant_has_started
 
     hass.set_state(CoreState.running)
     hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert named(issue_registry) == SENSORS
     issue = notice(issue_registry)
     assert issue is not None

@@ -240,16 +240,18 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         # Asked too early, the rate limiter repeats the last response: that is no news.
         if response.sent_at == self._answered_at:
             return self.data
-        self._answered_at = response.sent_at
-        return self._take_over(response)
+        previous_at, self._answered_at = self._answered_at, response.sent_at
+        return self._take_over(response, previous_at)
 
-    def _take_over(self, response: Response[tuple[Charger, ...]]) -> dict[str, ChargerState]:
+    def _take_over(
+        self, response: Response[tuple[Charger, ...]], previous_at: datetime | None
+    ) -> dict[str, ChargerState]:
         is_news = response.data != self._chargers
         self._chargers = response.data
         gone = self._devices.async_sync(response.data)
         changed = self._history.async_update(transitions.end_active, gone, response.sent_at)
         changed |= self._history.async_update(
-            transitions.apply_report, response.data, response.sent_at
+            transitions.apply_report, response.data, response.sent_at, previous_at
         )
         # What has changed in the history is shown by now.
         if not is_news or changed & _SHOWN_OF_CHARGER:

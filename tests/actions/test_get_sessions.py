@@ -10,6 +10,7 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.joulo.sessions import transitions
 from tests.actions.calls import (
     HOUR,
     TAG,
@@ -217,8 +218,7 @@ async def test_what_is_unknown_is_null_in_a_row_and_left_out_of_a_total(
 ) -> None:
     start = NOW - HOUR
     strange = listed_session("strange", start, start - HOUR)
-    history = known.runtime_data.chargers.history
-    history.merge([strange])
+    known.runtime_data.history.async_update(transitions.upsert_listed, [strange])
     answer = await get(hass, start=start, price_per_kwh=0.25)
     (row,) = answer["sessions"]
     unknown = ("energy_kwh", "ere_credits", "duration_minutes", "average_power_kw", "cost_eur")

@@ -124,5 +124,5 @@ async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
     account.rotate_token()
     with pytest.raises(HomeAssistantError, match="Joulo does not accept the token"):
         await call(hass, "register_charger", nickname="Carport")
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert len(list(known.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1

@@ -148,7 +148,7 @@ def automate(hass: HomeAssistant) -> Automate:
         made_from = [{"path": f"joulo/{blueprint}.yaml", "input": given} for given in inputs]
         config = {AUTOMATION: [{"use_blueprint": one} for one in made_from]}
         assert await async_setup_component(hass, AUTOMATION, config)
-        await hass.async_block_till_done()
+        await hass.async_block_till_done(wait_background_tasks=True)
         assert [state.state for state in hass.states.async_all(AUTOMATION)] == ["on"] * len(inputs)
 
     return automate

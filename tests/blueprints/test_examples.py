@@ -149,7 +149,7 @@ async def test_a_template_sensor_follows_the_tag(
     charging: str,
 ) -> None:
     assert await async_setup_component(hass, "template", paste(example(page, "- sensor:")))
-    await hass.async_block_till_done()
+    await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.is_state(sensor, idle)
     account.start_session(GARAGE_ID, tag=ZOES_TAG)
     await advance(POLL)

@@ -61,7 +61,7 @@ class SessionRecord:
     observed: ChargingSession | None = None
     """The session as `/chargers` showed it; dropped once Joulo lists its end."""
     readings: tuple[Reading, ...] = ()
-    """For every hour in which the energy grew, the last reading."""
+    """For every hour in which the energy grew, the last reading; and where it had paused, when that ended."""
     value: float | None = None
     """EUR, set once."""
 

@@ -129,8 +129,8 @@ def unsettled_since(state: HistoryState, overlap: timedelta) -> datetime | None:
     return min([since, *(session.started_at for session in ended)])
 
 
-def pending_events(state: HistoryState, charger_id: str, now: datetime) -> Iterator[PendingEvent]:
-    """Yield the starts and ends on a charger that have happened by now and fired no event."""
+def pending_events(state: HistoryState, charger_id: str, until: datetime) -> Iterator[PendingEvent]:
+    """Yield the starts and ends on a charger until a moment that have fired no event."""
     since = state.announce_since
     if since is None:
         return
@@ -144,7 +144,7 @@ def pending_events(state: HistoryState, charger_id: str, now: datetime) -> Itera
             (SessionEventType.COMPLETED, session.ended_at),
         )
         for event_type, at in moments:
-            if at is not None and event_type not in announced and since <= at <= now:
+            if at is not None and event_type not in announced and since <= at <= until:
                 is_confirmed = charger.records[session.id].is_confirmed
                 yield PendingEvent(at, event_type, session, is_confirmed)
 

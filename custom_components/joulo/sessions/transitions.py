@@ -6,6 +6,7 @@ Each returns the new state and what has changed in it. Where nothing has, that i
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
 from .ere import ere_credits, estimated_ere, session_value
@@ -25,16 +26,26 @@ _CONFIRM_REMOVAL = timedelta(minutes=10)
 """Time between the two complete reads that have to miss a session before it goes."""
 
 
-def apply_report(state: HistoryState, chargers: Iterable[Charger], at: datetime) -> Transition:
-    """Take over what `/chargers` showed at a moment of the sessions that are active."""
+def apply_report(
+    state: HistoryState,
+    chargers: Iterable[Charger],
+    at: datetime,
+    previous_at: datetime | None = None,
+) -> Transition:
+    """Take over what `/chargers` showed at a moment of the sessions that are active.
+
+    `previous_at` is the moment of the report before: a session whose energy grows now had paused until then.
+    """
     draft = _Draft(state)
     for charger in chargers:
         draft.certify(charger)
-        _apply_charger(draft, charger, at)
+        _apply_charger(draft, charger, at, previous_at)
     return draft.finish()
 
 
-def _apply_charger(draft: _Draft, charger: Charger, at: datetime) -> None:
+def _apply_charger(
+    draft: _Draft, charger: Charger, at: datetime, previous_at: datetime | None
+) -> None:
     current = charger.current_session
     if current is None or (not charger.is_charging and draft.is_confirmed(current.id, charger.id)):
         # An answer that says "charging" and shows no session is no news.
@@ -47,7 +58,11 @@ def _apply_charger(draft: _Draft, charger: Charger, at: datetime) -> None:
         draft.activate(charger.id, current.id)
     before = draft.record(current.id, charger.id) or SessionRecord()
     observed = _observed(charger, current, before.observed)
-    readings = _with_reading(before.readings, at, current.kwh_so_far)
+    readings = before.readings
+    if current.kwh_so_far is not None and not _is_known(readings, current.kwh_so_far):
+        if previous_at is not None and before.observed is not None:
+            readings = _with_pause(readings, previous_at, at, before.observed.kwh)
+        readings = _with_reading(readings, at, current.kwh_so_far)
     if observed == before.observed and readings is before.readings:
         return
     is_progress = (
@@ -77,15 +92,30 @@ def _observed(
     )
 
 
-def _with_reading(
-    readings: tuple[Reading, ...], at: datetime, kwh: float | None
-) -> tuple[Reading, ...]:
-    """Keep the last reading of every hour in which the energy changed; an equal one tells nothing."""
-    if kwh is None or (readings and readings[-1][1] == kwh):
-        return readings
+def _is_known(readings: tuple[Reading, ...], kwh: float | None) -> bool:
+    """Whether an energy is that of the last reading: an equal one tells nothing."""
+    return bool(readings) and readings[-1][1] == kwh
+
+
+def _with_reading(readings: tuple[Reading, ...], at: datetime, kwh: float) -> tuple[Reading, ...]:
+    """Keep the last reading of every hour in which the energy changed."""
     if readings and hour_of(readings[-1][0]) == hour_of(at):
         readings = readings[:-1]
     return (*readings, (at, kwh))
+
+
+def _with_pause(
+    readings: tuple[Reading, ...], previous_at: datetime, at: datetime, kwh: float | None
+) -> tuple[Reading, ...]:
+    """Add the end of a pause, so that no energy is spread over its hours.
+
+    The pause lasted until the report before, which showed the energy of the last reading. It is noted up
+    to the end of the hour before the one in which the energy grows: an hour keeps one reading.
+    """
+    end = min(previous_at, hour_of(at) - timedelta.resolution)
+    if not _is_known(readings, kwh) or kwh is None or end <= readings[-1][0]:
+        return readings
+    return _with_reading(readings, end, kwh)
 
 
 def end_active(state: HistoryState, charger_ids: Iterable[str], at: datetime) -> Transition:
@@ -192,7 +222,8 @@ def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Tra
     gone = {each for each in missing if at - since[each] >= _CONFIRM_REMOVAL}
     elsewhere = {each: first for each, first in state.missing_since.items() if each not in covered}
     waiting = elsewhere | {each: since[each] for each in missing - gone}
-    draft = _Draft(replace(state, missing_since=waiting))
+    state, _ = _with(state, Change.NONE, missing_since=waiting)
+    draft = _Draft(state)
     for session_id in gone:
         draft.remove(session_id, covered[session_id])
     return draft.finish()
@@ -200,29 +231,26 @@ def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Tra
 
 def begin_observing(state: HistoryState, at: datetime) -> Transition:
     """Let no session that started before the first read fire an event; later calls change nothing."""
-    if state.announce_since is not None:
-        return state, Change.NONE
-    return replace(state, announce_since=at), Change.PLANNING
+    since = at if state.announce_since is None else state.announce_since
+    return _with(state, Change.PLANNING, announce_since=since)
 
 
 def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:
     """Remember where a read of all sessions goes on after a restart, or that there is none."""
-    return replace(state, backfill=backfill), Change.PLANNING
+    return _with(state, Change.PLANNING, backfill=backfill)
 
 
 def finish_read(state: HistoryState, begun: datetime, *, full: bool) -> Transition:
     """Note that a read that began at a moment has reached its far end: all sessions, if `full`."""
     if not full:
-        return replace(state, last_read=begun), Change.PLANNING
-    state = replace(state, last_read=begun, last_full_read=begun, backfill=None)
-    return state, Change.PLANNING | Change.SYNC
+        return _with(state, Change.PLANNING, last_read=begun)
+    change = Change.PLANNING | Change.SYNC
+    return _with(state, change, last_read=begun, last_full_read=begun, backfill=None)
 
 
 def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
     """Let a difference from Joulo's totals have nothing read again until a moment."""
-    if until == state.mismatch_snoozed_until:
-        return state, Change.NONE
-    return replace(state, mismatch_snoozed_until=until), Change.PLANNING
+    return _with(state, Change.PLANNING, mismatch_snoozed_until=until)
 
 
 def mark_announced(
@@ -231,8 +259,17 @@ def mark_announced(
     """Remember events as fired, by session id and type."""
     announced = dict(state.announced)
     for session_id, event_type in events:
-        announced[session_id] = (*announced.get(session_id, ()), event_type)
-    return replace(state, announced=announced), Change.ANNOUNCED
+        before = announced.get(session_id, ())
+        if event_type not in before:
+            announced[session_id] = (*before, event_type)
+    return _with(state, Change.ANNOUNCED, announced=announced)
+
+
+def _with(state: HistoryState, change: Change, **fields: Any) -> Transition:
+    """Return a state with other fields and the change that this is; the state itself where they are equal."""
+    if all(getattr(state, name) == value for name, value in fields.items()):
+        return state, Change.NONE
+    return replace(state, **fields), change
 
 
 @dataclass(slots=True)
@@ -335,11 +372,13 @@ class _Draft:
 
     def _holder(self, session_id: str, charger_id: str) -> str | None:
         """Return the id of the charger that has a session; the given one is looked at first."""
-        for each in (charger_id, *self._charger_ids()):
-            charger = self._look(each)
-            if charger is not None and session_id in charger.records:
-                return each
-        return None
+        if self._holds(charger_id, session_id):
+            return charger_id
+        return next((each for each in self._charger_ids() if self._holds(each, session_id)), None)
+
+    def _holds(self, charger_id: str, session_id: str) -> bool:
+        charger = self._look(charger_id)
+        return charger is not None and session_id in charger.records
 
     def _charger_ids(self) -> Collection[str]:
         return self._state.chargers.keys() | self._touched.keys()

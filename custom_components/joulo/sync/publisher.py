@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _CONFIRMATION_TIMEOUT = timedelta(minutes=15)
 """Time for which a completion waits until Joulo lists the end, with the final figures."""
+_LOOK_AHEAD = timedelta(days=1)
+"""A start or an end that lies this far ahead is waited for: Joulo's clock is not ours."""
 _LATE_AFTER = timedelta(days=1)
 """An event this long after its moment is late, even if Home Assistant was up: Joulo was late."""
 
@@ -47,6 +49,8 @@ class SessionEventPublisher:
         self._subscribers: dict[str, Fire] = {}
         self._noticed_at: dict[str, datetime] = {}
         """When an end was noticed that Joulo does not list yet, by session id."""
+        self._upcoming_at: datetime | None = None
+        """When the next event happens that lies ahead."""
         self._cancel_timeout: CALLBACK_TYPE | None = None
         self._lock = asyncio.Lock()
         self._started = False
@@ -112,10 +116,14 @@ class SessionEventPublisher:
                 fire(event.type, self._attributes(event))
 
     def _due(self, now: datetime) -> list[PendingEvent]:
-        """Return the events to fire, and note since when others wait for Joulo to list an end."""
+        """Return the events to fire, and note what others wait for: their moment, or Joulo to list an end."""
         due: list[PendingEvent] = []
+        upcoming: list[datetime] = []
         waiting: dict[str, datetime] = {}
-        for event in self._pending(now):
+        for event in self._pending(now + _LOOK_AHEAD):
+            if event.at > now:
+                upcoming.append(event.at)
+                continue
             noticed_at = self._noticed_at.get(event.session.id, now)
             if (
                 event.type is SessionEventType.STARTED
@@ -126,24 +134,26 @@ class SessionEventPublisher:
             else:
                 waiting[event.session.id] = noticed_at
         self._noticed_at = waiting
+        self._upcoming_at = min(upcoming, default=None)
         return due
 
-    def _pending(self, now: datetime) -> Iterator[PendingEvent]:
+    def _pending(self, until: datetime) -> Iterator[PendingEvent]:
         state = self._history.state
         for charger_id in queries.charger_ids(state):
             # A charger without a subscriber gets its entity later, unless the user has disabled it.
             if charger_id in self._subscribers or self._is_disabled(charger_id):
-                yield from queries.pending_events(state, charger_id, now)
+                yield from queries.pending_events(state, charger_id, until)
 
     @callback
     def _schedule_timeout(self) -> None:
-        """Look again when the oldest unconfirmed end has waited long enough."""
+        """Look again when the next event happens, or an unconfirmed end has waited long enough."""
         self._cancel()
-        if self._noticed_at:
+        moments = [noticed_at + _CONFIRMATION_TIMEOUT for noticed_at in self._noticed_at.values()]
+        if self._upcoming_at is not None:
+            moments.append(self._upcoming_at)
+        if moments:
             self._cancel_timeout = async_track_point_in_utc_time(
-                self._hass,
-                self.async_schedule,
-                min(self._noticed_at.values()) + _CONFIRMATION_TIMEOUT,
+                self._hass, self.async_schedule, min(moments)
             )
 
     @callback

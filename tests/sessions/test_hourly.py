@@ -1,4 +1,4 @@
-"""How a charging session is spread over hours, as plain Python."""
+"""Energy of charging sessions by the hour."""
 
 from datetime import UTC, datetime, timedelta
 from math import fsum
@@ -6,18 +6,25 @@ from math import fsum
 from hypothesis import given, settings, strategies as st
 import pytest
 
-from custom_components.joulo.hours import HourlyRow, Reading, hour_of, in_proportion, rows, spread
+from custom_components.joulo.sessions.hourly import (
+    HourlyRow,
+    Reading,
+    cumulative_rows,
+    distribute,
+    hour_of,
+    hourly_energy,
+)
 
 NOON = datetime(2026, 6, 15, 12, 0, tzinfo=UTC)
 
 
 def at(hours: float) -> datetime:
-    """Return the moment so many hours after noon."""
+    """Return the moment some hours after noon."""
     return NOON + timedelta(hours=hours)
 
 
-def test_a_session_that_was_never_watched_is_spread_evenly() -> None:
-    assert spread(at(0.5), at(2.5), 20) == {
+def test_a_session_that_was_never_observed_is_spread_evenly() -> None:
+    assert hourly_energy(at(0.5), at(2.5), 20) == {
         at(0): pytest.approx(5),
         at(1): pytest.approx(10),
         at(2): pytest.approx(5),
@@ -25,20 +32,20 @@ def test_a_session_that_was_never_watched_is_spread_evenly() -> None:
 
 
 def test_a_session_within_an_hour_keeps_to_it() -> None:
-    assert spread(at(0.25), at(0.75), 5) == {at(0): 5}
+    assert hourly_energy(at(0.25), at(0.75), 5) == {at(0): 5}
 
 
 def test_a_session_that_ends_on_the_hour_leaves_the_next_one_alone() -> None:
-    assert spread(at(0), at(1), 11) == {at(0): 11}
+    assert hourly_energy(at(0), at(1), 11) == {at(0): 11}
 
 
 def test_readings_shape_the_hours() -> None:
-    hours = spread(at(0), at(3), 12, [(at(1), 11), (at(2), 11)])
+    hours = hourly_energy(at(0), at(3), 12, [(at(1), 11), (at(2), 11)])
     assert hours == {at(0): pytest.approx(11), at(2): pytest.approx(1)}
 
 
 def test_between_two_readings_an_hour_gets_its_part() -> None:
-    hours = spread(at(0), at(2), 12, [(at(0.5), 2), (at(1.5), 10)])
+    hours = hourly_energy(at(0), at(2), 12, [(at(0.5), 2), (at(1.5), 10)])
     assert hours == {at(0): pytest.approx(6), at(1): pytest.approx(6)}
 
 
@@ -52,26 +59,26 @@ def test_between_two_readings_an_hour_gets_its_part() -> None:
     ],
 )
 def test_a_reading_that_does_not_fit_is_dropped(strange: list[Reading]) -> None:
-    assert spread(at(0), at(2), 12, strange) == spread(at(0), at(2), 12)
+    assert hourly_energy(at(0), at(2), 12, strange) == hourly_energy(at(0), at(2), 12)
 
 
 def test_a_reading_that_falls_back_is_dropped() -> None:
-    assert spread(at(0), at(2), 12, [(at(0.5), 9), (at(1), 0), (at(1.5), 10)]) == spread(
-        at(0), at(2), 12, [(at(0.5), 9), (at(1.5), 10)]
-    )
+    assert hourly_energy(
+        at(0), at(2), 12, [(at(0.5), 9), (at(1), 0), (at(1.5), 10)]
+    ) == hourly_energy(at(0), at(2), 12, [(at(0.5), 9), (at(1.5), 10)])
 
 
 @pytest.mark.parametrize("end", [at(0.5), at(-5)], ids=["no length", "an end before the start"])
 def test_without_a_length_all_energy_is_in_the_first_hour(end: datetime) -> None:
-    assert spread(at(0.5), end, 7) == {at(0): 7}
+    assert hourly_energy(at(0.5), end, 7) == {at(0): 7}
 
 
 def test_a_session_without_energy_has_no_hours() -> None:
-    assert spread(at(0), at(5), 0) == {}
+    assert hourly_energy(at(0), at(5), 0) == {}
 
 
 def test_a_wrong_end_does_not_fill_the_recorder() -> None:
-    hours = spread(at(0), at(24 * 365 * 100), 100)
+    hours = hourly_energy(at(0), at(24 * 365 * 100), 100)
     assert len(hours) == 31 * 24
     assert fsum(hours.values()) == pytest.approx(100)
 
@@ -84,7 +91,7 @@ def test_a_wrong_end_does_not_fill_the_recorder() -> None:
     ],
 )
 def test_a_night_in_which_the_clocks_change_has_as_many_hours_as_passed(midnight: datetime) -> None:
-    hours = spread(midnight, midnight + timedelta(hours=5), 10)
+    hours = hourly_energy(midnight, midnight + timedelta(hours=5), 10)
     assert list(hours.values()) == pytest.approx([2] * 5)
 
 
@@ -94,13 +101,13 @@ def test_an_hour_is_the_utc_hour() -> None:
 
 
 def test_credits_and_euros_follow_the_energy() -> None:
-    assert in_proportion({at(0): 2, at(1): 6}, 4, at(0)) == {at(0): 1, at(1): 3}
-    assert in_proportion({}, 4, at(0.5)) == {at(0): 4}
-    assert in_proportion({}, 0, at(0.5)) == {}
+    assert distribute({at(0): 2, at(1): 6}, 4, at(0)) == {at(0): 1, at(1): 3}
+    assert distribute({}, 4, at(0.5)) == {at(0): 4}
+    assert distribute({}, 0, at(0.5)) == {}
 
 
 def test_rows_carry_the_sum_and_leave_idle_hours_out() -> None:
-    assert rows([{at(5): 1}, {at(0): 2, at(1): 3}, {at(1): 4}]) == [
+    assert cumulative_rows([{at(5): 1}, {at(0): 2, at(1): 3}, {at(1): 4}]) == [
         HourlyRow(at(0), 2, 2),
         HourlyRow(at(1), 7, 9),
         HourlyRow(at(5), 1, 10),
@@ -118,7 +125,7 @@ def test_the_hours_always_sum_to_the_session(
     start: float, length: float, kwh: float, readings: list[tuple[float, float]]
 ) -> None:
     seen = [(at(moment), reading) for moment, reading in readings]
-    hours = spread(at(start), at(start + length), kwh, seen)
+    hours = hourly_energy(at(start), at(start + length), kwh, seen)
     assert fsum(hours.values()) == pytest.approx(kwh)
     assert all(share > 0 for share in hours.values())
     assert all(at(start) - timedelta(hours=1) < hour <= at(start + length) for hour in hours)

@@ -7,7 +7,7 @@ from typing import override
 import pytest
 
 from custom_components.joulo.api import Charger, ChargingSession, Energy
-from custom_components.joulo.audit import difference
+from custom_components.joulo.sync.reconciler import energy_mismatch
 from tests.conftest import NOW
 from tests.factories import simulated_session
 from tests.home import Home
@@ -225,5 +225,5 @@ SESSIONS = tuple(
     ],
 )
 def test_the_sessions_miss_the_totals_by(energy: Energy, kwh: float | None) -> None:
-    missed = difference(energy, SESSIONS, CHARGERS)
+    missed = energy_mismatch(energy, SESSIONS, CHARGERS)
     assert missed == (None if kwh is None else pytest.approx(kwh))

@@ -1,0 +1,77 @@
+"""A charger that two accounts know: its statistics are written by one, with the past of both."""
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
+import pytest
+
+from custom_components.joulo.api import AccountProfile
+from custom_components.joulo.const import DOMAIN
+from custom_components.joulo.statistics.importer import StatisticsImporter
+from tests.conftest import Advance
+from tests.statistics import (
+    CHARGER,
+    ENERGY,
+    ERE,
+    HOUR,
+    QUIET,
+    VALUE,
+    Recorded,
+    list_sessions,
+    session,
+    set_price,
+    sum_of,
+)
+
+
+def listed_by(hass: HomeAssistant, importer: StatisticsImporter) -> dr.DeviceEntry:
+    """Let a importer's account list the charger."""
+    return dr.async_get(hass).async_get_or_create(
+        config_entry_id=importer.entry.entry_id, identifiers={(DOMAIN, CHARGER)}
+    )
+
+
+@pytest.mark.parametrize("with_its_past", [True, False])
+async def test_a_charger_that_moves_to_another_account_keeps_its_past(
+    hass: HomeAssistant,
+    importer: StatisticsImporter,
+    other_importer: StatisticsImporter,
+    advance: Advance,
+    recorded: Recorded,
+    *,
+    with_its_past: bool,
+) -> None:
+    device = listed_by(hass, importer)
+    list_sessions(importer.history, session())
+    await advance(QUIET)
+    listed_by(hass, other_importer)
+    dr.async_get(hass).async_remove_device(device.id)
+    moved = [session(), session("new", -2, 1)]
+    list_sessions(other_importer.history, *(moved if with_its_past else moved[1:]))
+    await advance(QUIET)
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(20)
+    assert sum_of(await recorded(ERE)) == pytest.approx(10)
+
+
+@pytest.mark.parametrize("listing", ["both", "none"])
+async def test_a_charger_that_two_accounts_know_is_written_by_one(
+    hass: HomeAssistant,
+    importer: StatisticsImporter,
+    other_importer: StatisticsImporter,
+    advance: Advance,
+    recorded: Recorded,
+    handed_over: list[str],
+    listing: str,
+) -> None:
+    for each in (importer, other_importer):
+        if listing == "both":
+            listed_by(hass, each)
+        # Both know the session, and have valued it by the price of another time.
+        list_sessions(each.history, session())
+        price = 0.2 if each is importer else 0.4
+        set_price(each.history, AccountProfile(ere_price_mid=price, effective_fee_pct=0))
+    await advance(QUIET)
+    assert sum_of(await recorded(VALUE)) == pytest.approx(1)
+    handed_over.clear()
+    for _ in range(5):
+        await advance(HOUR)
+    assert handed_over == []
