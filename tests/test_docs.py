@@ -142,7 +142,13 @@ PAGES = list(CONTENTS.values())
 
 def test_the_contents_have_every_page_once() -> None:
     assert sorted(PAGES) == sorted({page.name for page in DOCS.glob("*.md")} - {"README.md"})
-    assert sorted(DOCS.rglob("*.md")) == sorted(DOCS.glob("*.md"))
+    elsewhere = {path.parent.name for path in DOCS.rglob("*.md")} - {DOCS.name}
+    assert elsewhere == {"decisions"}, "those are for contributors, and have contents of their own"
+
+
+def test_the_contents_of_the_decisions_have_each_of_them_once() -> None:
+    linked = re.findall(r"\((\d{4}-[\w-]+\.md)\)", read(DOCS / "decisions" / "README.md"))
+    assert linked == sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
 
 
 @pytest.mark.parametrize(("title", "page"), CONTENTS.items(), ids=PAGES)

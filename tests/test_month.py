@@ -345,7 +345,7 @@ def power_cut(
         yield cut
 
 
-@pytest.mark.parametrize("power_cut", product((1, 2, 3, 4), (False, True)), indirect=True, ids=str)
+@pytest.mark.parametrize("power_cut", product((2, 4), (False, True)), indirect=True, ids=str)
 async def test_a_crash_costs_at_most_what_was_remembered_and_not_yet_told_and_repeats_nothing(
     account: SimulatedAccount,
     joulo: MockConfigEntry,
@@ -354,7 +354,7 @@ async def test_a_crash_costs_at_most_what_was_remembered_and_not_yet_told_and_re
     told: Told,
     jump: Advance,
 ) -> None:
-    """Two sessions start together and end together; the power fails at each announcement in turn."""
+    """Two sessions start together and end together; the power fails at the write for either pair of events."""
     unheard: set[tuple[str, str]] = set()
 
     async def go_on(seconds: float) -> None:
@@ -379,4 +379,4 @@ async def test_a_crash_costs_at_most_what_was_remembered_and_not_yet_told_and_re
     due = Counter((kind, session.id) for session in sessions for kind in (STARTED, COMPLETED))
     was_told = tally(event for moment, event in told.items() if moment not in unheard)
     assert was_told <= due
-    assert (due - was_told).total() == power_cut.remembered
+    assert (due - was_told).total() == (2 if power_cut.remembered else 0), "a write is for a pair"

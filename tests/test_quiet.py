@@ -186,6 +186,7 @@ async def test_an_idle_day_has_no_write_that_changes_nothing(
     assert not any(writes.keys(charger.id) for charger in account.chargers)
 
 
+@pytest.mark.refusals("unauthorized")
 async def test_an_outage_writes_each_entity_once_as_it_comes_and_goes(
     hass: HomeAssistant, account: SimulatedAccount, writes: Writes, advance: Advance
 ) -> None:

@@ -276,6 +276,7 @@ async def test_a_session_that_ended_while_home_assistant_was_down_is_told_late(
     await hass.config_entries.async_unload(joulo.entry_id)
     await advance(3 * 3600)
     await hass.config_entries.async_setup(joulo.entry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
     await advance(POLL)
     assert phone.messages == [(TITLE, "15-06 15:00 · 10.00 kWh · 1:00 h · 3.33 ERE · € 1.32")]
 
