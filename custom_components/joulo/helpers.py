@@ -39,7 +39,7 @@ class Credentials(NamedTuple):
     token: str
 
 
-_RATE_LIMITERS: HassKey[dict[Credentials, RateLimiter]] = HassKey(f"{DOMAIN}_gates")
+_RATE_LIMITERS: HassKey[dict[Credentials, RateLimiter]] = HassKey(f"{DOMAIN}_rate_limiters")
 
 
 _TRANSLATION_KEYS: dict[type[JouloError], str] = {
@@ -117,17 +117,20 @@ def translated_error(error: JouloError) -> TranslatedError:
 
 
 async def async_send_command[AnswerT](
-    hass: HomeAssistant, entry: JouloConfigEntry, order: Awaitable[AnswerT]
+    hass: HomeAssistant, entry: JouloConfigEntry, command: Awaitable[AnswerT]
 ) -> AnswerT:
-    """Return what an order to Joulo brings; raise HomeAssistantError with what went wrong."""
+    """Return the result of a command to Joulo. Raise a translated HomeAssistantError if it fails.
+
+    A refused token starts reauthentication.
+    """
     try:
-        return await order
+        return await command
     except JouloError as error:
         if isinstance(error, JouloAuthError):
             entry.async_start_reauth(hass)
         text = translated_error(error)
         if isinstance(error, JouloConnectionError) and error.sent:
-            # Unlike a question, an order is not asked again: it may have been carried out.
+            # Unlike a read, a command is not repeated: Joulo may have carried it out.
             text["translation_key"] = "no_answer"
         raise HomeAssistantError(**text) from error
 

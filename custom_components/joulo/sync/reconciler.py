@@ -11,10 +11,10 @@ from ..api import Charger, ChargingSession, Energy
 from ..history import SessionHistory
 from ..repairs import async_clear_totals_mismatch, async_raise_totals_mismatch
 from ..sessions import queries, transitions
-from .fetcher import SessionFetcher
 
 if TYPE_CHECKING:
     from ..data import JouloConfigEntry
+    from .fetcher import SessionFetcher
 
 _DAILY = timedelta(days=1)
 _SNOOZE = timedelta(days=7)
