@@ -54,6 +54,7 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
     entity_description: JouloCalendarDescription
     _event: CalendarEvent | None = None
     _span: tuple[str, datetime, datetime] | None = None
+    _session: ChargingSession | None = None
 
     @override
     def _shown(self, state: ChargerState) -> object:
@@ -74,14 +75,15 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         state = self.coordinator.data.get(self._device_key)
         if state is None or state.session is None or not state.is_active:
             return None
-        writer = self._writer()
-        span = (state.session.id, state.session.started_at, writer.end(state.session))
+        session, writer = state.session, self._writer()
+        span = (session.id, session.started_at, writer.end(session))
         if self._event is None or span != self._span:
-            self._span, self._event = span, writer.event(state.session)
-        else:
-            # Home Assistant asks thrice for each state that it writes, and validates each new event.
-            self._event.summary = writer.summary(state.session)
-            self._event.description = writer.description(state.session)
+            self._span, self._event = span, writer.event(session)
+        elif session is not self._session:
+            # Home Assistant validates each new event, which costs more than all else here.
+            self._event.summary = writer.summary(session)
+            self._event.description = writer.description(session)
+        self._session = session
         return self._event
 
     @override
