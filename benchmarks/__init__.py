@@ -1,1 +1,1 @@
-"""What a long history costs."""
+"""Benchmarks of a long history and of a poll."""

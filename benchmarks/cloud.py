@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import web
 
 START = datetime(2026, 6, 15, 10, tzinfo=UTC)
-"""When the newest session of each charger started; the client's clock begins here."""
+"""Start of the newest session of each charger; the client's clock begins here."""
 
 type Json = dict[str, Any]
 

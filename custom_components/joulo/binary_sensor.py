@@ -25,7 +25,7 @@ PARALLEL_UPDATES = 0
 class JouloBinarySensorDescription(
     JouloEntityDescription[ChargerState], BinarySensorEntityDescription
 ):
-    """How a binary sensor follows from a charger's state."""
+    """Description of a binary sensor: its value as a function of a charger's state."""
 
     is_on_fn: Callable[[ChargerState], bool | None]
 

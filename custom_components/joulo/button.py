@@ -22,7 +22,7 @@ PARALLEL_UPDATES = 1
 
 @dataclass(frozen=True, kw_only=True)
 class JouloRestartDescription(JouloEntityDescription[ChargerState], ButtonEntityDescription):
-    """How a charger restarts: soft lets what runs end, hard does not wait for it (OCPP, Reset)."""
+    """Description of a restart button. A soft restart ends the running session first; a hard one does not (OCPP, Reset)."""
 
     hard: bool
 

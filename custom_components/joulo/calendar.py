@@ -26,12 +26,12 @@ from .sessions.model import MAX_OPEN, HistoryState
 PARALLEL_UPDATES = 0
 
 _SHORTEST = timedelta(minutes=1)
-"""What an impossible end is replaced by: calendars draw no length as an hour, and refuse less."""
+"""Length of an event whose session ends no later than it starts: Home Assistant refuses such an end."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class JouloCalendarDescription(JouloEntityDescription[ChargerState], CalendarEntityDescription):
-    """What a calendar is about."""
+    """Description of a calendar. It only names the entity."""
 
 
 CHARGER_CALENDARS = (JouloCalendarDescription(key="charging_sessions"),)

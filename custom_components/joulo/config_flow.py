@@ -97,7 +97,7 @@ def clean_token(pasted: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Identity:
-    """What is known of the account behind a token that works."""
+    """Identity of the account behind a token that Joulo has accepted."""
 
     credentials: Credentials
     account_id: str | None

@@ -199,7 +199,7 @@ class _EntityAdder[StateT, DescriptionT: JouloEntityDescription[Any]]:
 
     @callback
     def _async_forget_removed(self, _event: Event[dr.EventDeviceRegistryUpdatedData]) -> None:
-        """Let a charger whose device went get new entities when it comes back."""
+        """Forget the entities of removed devices, so that a charger that comes back gets new ones."""
         devices = dr.async_get(self._hass)
         for device_key, key in tuple(self._added):
             identifier = (DOMAIN, device_key)

@@ -18,7 +18,7 @@ PARALLEL_UPDATES = 0
 
 @dataclass(frozen=True, kw_only=True)
 class JouloEventDescription(JouloEntityDescription[ChargerState], EventEntityDescription):
-    """What an event entity tells of."""
+    """Description of an event entity. It only names the entity and its event types."""
 
 
 CHARGER_EVENTS = (

@@ -1,4 +1,4 @@
-"""Where Home Assistant meets the client: one web session, rate limiters that outlive reloads, errors in words."""
+"""Clients for config entries, with rate limiters that are kept across reloads, and translated errors."""
 
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class Credentials(NamedTuple):
-    """What opens an account: the address of the API, and the token."""
+    """Address of the API and token of an account."""
 
     url: str
     token: str
@@ -59,7 +59,7 @@ _TRANSLATION_KEYS: dict[type[JouloError], str] = {
 
 
 class TranslatedError(TypedDict):
-    """How Home Assistant's exceptions take a translated sentence."""
+    """Keyword arguments of Home Assistant's exceptions for a translated sentence."""
 
     translation_domain: str
     translation_key: str
@@ -99,7 +99,7 @@ def async_get_trial_client(
 
 @callback
 def async_adopt_rate_limiter(hass: HomeAssistant, before: Credentials, after: Credentials) -> None:
-    """Let the account's next token begin with the answers that its old one got."""
+    """Hand the old token's rate limiter and responses to the new token, so that a reload repeats no request."""
     rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
     if before != after:
         rate_limiters.pop(before, None)

@@ -11,7 +11,7 @@ from .const import DOMAIN
 
 @dataclass(frozen=True, slots=True)
 class Localizer:
-    """How a language says and writes things; its texts are the section `common` of the translations."""
+    """Texts and number format of a language. The texts are the section `common` of the translations."""
 
     language: str
     texts: Mapping[str, str]

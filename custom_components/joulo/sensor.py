@@ -38,7 +38,7 @@ type Value = StateType | datetime
 
 @dataclass(frozen=True, kw_only=True)
 class JouloSensorDescription[StateT](JouloEntityDescription[StateT], SensorEntityDescription):
-    """How a sensor follows from its owner's state."""
+    """Description of a sensor: its value and attributes as functions of its device's state."""
 
     value_fn: Callable[[StateT], Value]
     last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None

@@ -1,4 +1,4 @@
-"""What charging sessions come to: rows, their totals, and a statement that a spreadsheet opens.
+"""Rows of charging sessions, their totals, and the CSV statement that is made of both.
 
 Pure functions. Every figure is rounded once, in its row, and a total adds what the rows show: whoever
 adds a statement up by hand gets its last line.
@@ -45,7 +45,7 @@ _COLUMNS = (
 _MOMENTS = ("started_at", "ended_at")
 
 _RUN_BY_SPREADSHEETS = re.compile(r"((?:^|[,;|\t\r\n])[\s\"]*)(?=[=+@-])")
-"""Where a formula begins: also behind a separator that is not ours, but may be the spreadsheet's."""
+"""Beginning of a formula in a cell. Separators of other dialects count too: the spreadsheet may split there."""
 
 
 def row(

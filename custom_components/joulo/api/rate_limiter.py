@@ -66,7 +66,7 @@ class Response[T]:
 
 @dataclass(slots=True)
 class _Timing:
-    """When an endpoint was last asked, and when it may be asked again (monotonic seconds).
+    """Timing of an endpoint: when it was last asked, and when it may be asked again (monotonic seconds).
 
     The lock lets callers at the same time share one request.
     """

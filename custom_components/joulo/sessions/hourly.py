@@ -22,7 +22,7 @@ type HourlyAmounts = Mapping[datetime, float]
 
 @dataclass(frozen=True, slots=True)
 class HourlyRow:
-    """What an hour holds, and the sum of all hours up to its end."""
+    """Row of a statistic: the amount of an hour, and the sum of all hours up to its end."""
 
     start: datetime
     state: float

@@ -128,16 +128,16 @@ class HistoryState:
     announce_since: datetime | None = None
     """Sessions that started earlier fire no event. Set at first set-up."""
     observing_since: datetime | None = None
-    """What happened earlier may have passed unobserved. A reload does not move it."""
+    """Moment from which Home Assistant has observed the chargers. Events of earlier moments are late. A reload keeps it."""
     last_read: datetime | None = None
-    """When the last read of `/sessions` began that reached its far end."""
+    """Beginning of the last read of `/sessions` that reached its far end."""
     last_full_read: datetime | None = None
-    """When the last read of all sessions began that reached the oldest one."""
+    """Beginning of the last read of all sessions that reached the oldest one."""
     backfill: Backfill | None = None
     mismatch_snoozed_until: datetime | None = None
     """Until then a difference from Joulo's totals has nothing read again."""
     missing_since: Mapping[str, datetime] = field(default_factory=dict)
-    """When a complete read first did not list a session, by its id. Not stored."""
+    """Moments of the first complete read that did not list a session, by session id. Not stored."""
 
 
 def with_inferred_ends(

@@ -230,7 +230,7 @@ def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Tra
 
 
 def begin_observing(state: HistoryState, at: datetime) -> Transition:
-    """Let no session that started before the first read fire an event; later calls change nothing."""
+    """Set the moment of the first read. Sessions that started earlier fire no event; later calls change nothing."""
     since = at if state.announce_since is None else state.announce_since
     return _with(state, Change.PLANNING, announce_since=since)
 
@@ -241,7 +241,7 @@ def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:
 
 
 def finish_read(state: HistoryState, begun: datetime, *, full: bool) -> Transition:
-    """Note that a read that began at a moment has reached its far end: all sessions, if `full`."""
+    """Record that a read reached its far end; `begun` is when it began, and `full` that it covered all sessions."""
     if not full:
         return _with(state, Change.PLANNING, last_read=begun)
     change = Change.PLANNING | Change.SYNC
@@ -249,7 +249,7 @@ def finish_read(state: HistoryState, begun: datetime, *, full: bool) -> Transiti
 
 
 def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
-    """Let a difference from Joulo's totals have nothing read again until a moment."""
+    """Set the moment until which a difference from Joulo's totals causes no full read."""
     return _with(state, Change.PLANNING, mismatch_snoozed_until=until)
 
 
@@ -323,7 +323,7 @@ class _Draft:
         return charger.records[session_id] if charger else None
 
     def activate(self, charger_id: str, session_id: str | None) -> None:
-        """Let another session be active on a charger, or none."""
+        """Set the active session of a charger, or that it has none."""
         self._touch(charger_id).active = session_id
         self._change |= Change.ACTIVE
 
@@ -335,7 +335,7 @@ class _Draft:
             self.assign_values(charger.id)
 
     def put(self, session_id: str, record: SessionRecord, change: Change) -> None:
-        """Keep a record at the charger of its session, and value it."""
+        """Store a record at the charger of its session, and value it."""
         charger_id = record.session.charger_id
         holder = self._holder(session_id, charger_id)
         if holder is not None and holder != charger_id:

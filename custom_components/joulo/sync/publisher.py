@@ -48,9 +48,9 @@ class SessionEventPublisher:
         self._history = history
         self._subscribers: dict[str, Fire] = {}
         self._noticed_at: dict[str, datetime] = {}
-        """When an end was noticed that Joulo does not list yet, by session id."""
+        """Moments at which an end was noticed that Joulo does not list yet, by session id."""
         self._upcoming_at: datetime | None = None
-        """When the next event happens that lies ahead."""
+        """Moment of the next event that lies ahead."""
         self._cancel_timeout: CALLBACK_TYPE | None = None
         self._lock = asyncio.Lock()
         self._started = False
@@ -146,7 +146,7 @@ class SessionEventPublisher:
 
     @callback
     def _schedule_timeout(self) -> None:
-        """Look again when the next event happens, or an unconfirmed end has waited long enough."""
+        """Schedule the next publication: at the next event, or when an unconfirmed end has waited long enough."""
         self._cancel()
         moments = [noticed_at + _CONFIRMATION_TIMEOUT for noticed_at in self._noticed_at.values()]
         if self._upcoming_at is not None:
