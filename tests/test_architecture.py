@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {"const", "api"}
 PURE = {"sessions"}
-TOOLS = {"devices", "helpers", "localizer", "repairs"}
+TOOLS = {"devices", "helpers", "issues", "localizer"}
 HISTORY = {"history"}
 READERS = {"coordinator", "sync", "statistics"}
 PLATFORMS = {"binary_sensor", "button", "calendar", "event", "sensor"}
@@ -34,6 +34,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "data": GROUND | PURE | TOOLS | HISTORY | READERS,
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     **dict.fromkeys(PLATFORMS, GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "entity"}),
+    "repairs": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     "diagnostics": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     "services": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "statement"},
 }

@@ -52,8 +52,8 @@ async def test_the_check_is_the_first_refresh(
 ) -> None:
     entry = assert_created(await add_account(hass, url))
     paths = ("/chargers", "/me", "/sessions", "/energy", "/ere-position")
-    assert [cloud.count(path) for path in paths] == [1] * 5
-    assert len(cloud.requests) == 5
+    assert [cloud.count(path) for path in paths] == [1, 1, 2, 1, 1], "one page, and its end"
+    assert len(cloud.requests) == 6
     assert len(entry.runtime_data.chargers.data) == 3
     assert hass.states.get("sensor.joulo_ere_price").state == "0.495"  # type: ignore[union-attr]
 

@@ -21,7 +21,8 @@ async def test_setting_up_asks_each_endpoint_once(
         "/ere-position",
         "/me",
         "/sessions",
-    ]
+        "/sessions",
+    ], "one page of sessions, and a request that finds nothing behind it"
 
 
 async def test_an_account_without_chargers_is_set_up_and_waits_for_one(

@@ -7,7 +7,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.const import DOMAIN
-from custom_components.joulo.repairs import async_clear_totals_mismatch, async_raise_totals_mismatch
+from custom_components.joulo.issues import async_clear_totals_mismatch, async_raise_totals_mismatch
 from tests.conftest import Advance
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
 from tests.timing import HOUR

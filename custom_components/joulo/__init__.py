@@ -17,7 +17,7 @@ from .dashboard import async_register_dashboard
 from .data import JouloConfigEntry, JouloData
 from .helpers import async_get_client, credentials_of
 from .history import SessionHistory
-from .repairs import async_clear_issues
+from .issues import async_clear_issues
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
 from .statistics.importer import StatisticsImporter

@@ -37,7 +37,7 @@ from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
 from .devices import ChargerDevices
 from .helpers import translated_error
 from .history import SessionHistory
-from .repairs import async_clear_missing_scope, async_raise_missing_scope
+from .issues import async_clear_missing_scope, async_raise_missing_scope
 from .sessions import queries, transitions
 from .sessions.model import Change
 from .sessions.months import local_day, midnight
@@ -206,6 +206,7 @@ class ChargerState:
     is_active: bool
     average_power: float | None
     totals: Totals
+    meter_wh: float | None
 
 
 class ChargersCoordinator(JouloCoordinator[ChargerState]):
@@ -271,6 +272,7 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
                 queries.is_active(state, charger.id),
                 queries.active_power(state, charger.id),
                 queries.totals(state, charger.id),
+                queries.meter_wh(state, charger.id),
             )
             for charger in self._chargers
         }

@@ -1,98 +1,54 @@
-"""Repair issues, raised and cleared by themselves: what a user has to know and only a user can mend."""
+"""Fix flows of the repair issues that a user can mend in Home Assistant."""
 
-from typing import TYPE_CHECKING
+from typing import Any
 
-from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.core import HomeAssistant
+from homeassistant.util import dt as dt_util
 
-from .const import DOMAIN
-
-if TYPE_CHECKING:
-    from .data import JouloConfigEntry
-
-_REST_SENSORS = "rest_sensors"
-_FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
+from .data import JouloConfigEntry
+from .history import SessionHistory
+from .sessions import transitions
 
 
-@callback
-def async_raise_missing_scope(
-    hass: HomeAssistant, entry: JouloConfigEntry, path: str, scope: str | None
-) -> None:
-    """Create the missing-permission issue of an endpoint, with the permission that the token lacks."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _missing_scope(entry, path),
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="missing_scope",
-        translation_placeholders={"account": entry.title, "path": path, "scope": scope or "?"},
-    )
+async def async_create_fix_flow(
+    _hass: HomeAssistant, _issue_id: str, data: dict[str, str | int | float | None] | None
+) -> RepairsFlow:
+    """Return the fix flow of an issue; `data` names its account."""
+    return UnlistedSessionsFlow(str((data or {}).get("entry_id")))
 
 
-@callback
-def async_clear_missing_scope(hass: HomeAssistant, entry: JouloConfigEntry, path: str) -> None:
-    """Delete the missing-permission issue of an endpoint."""
-    ir.async_delete_issue(hass, DOMAIN, _missing_scope(entry, path))
+class UnlistedSessionsFlow(RepairsFlow):
+    """Asks what becomes of the sessions that Joulo does not list any more: keep them, or follow Joulo."""
 
+    def __init__(self, entry_id: str) -> None:
+        """Prepare to change the history of an account."""
+        self._entry_id = entry_id
 
-@callback
-def async_raise_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry, kwh: float) -> None:
-    """Create the issue that the history and Joulo's totals differ by some kWh, also after a full read."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _totals_mismatch(entry),
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key="disagreement",
-        translation_placeholders={"account": entry.title, "kwh": f"{kwh:.2f}"},
-    )
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Show both choices."""
+        return self.async_show_menu(menu_options=["keep", "follow"])
 
+    async def async_step_keep(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Keep the sessions, although Joulo does not list them."""
+        if (history := self._history()) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        history.async_update(transitions.keep_unlisted)
+        return self.async_create_entry(data={})
 
-@callback
-def async_clear_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
-    """Delete the issue that the history and Joulo's totals differ."""
-    ir.async_delete_issue(hass, DOMAIN, _totals_mismatch(entry))
+    async def async_step_follow(
+        self, _user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Remove the sessions, as Joulo has."""
+        if (history := self._history()) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        history.async_update(transitions.remove_unlisted, dt_util.utcnow())
+        return self.async_create_entry(data={})
 
-
-@callback
-def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
-    """Create the issue that sensors of Joulo's own YAML are still there: one, however many accounts there are."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _REST_SENSORS,
-        is_fixable=False,
-        learn_more_url=_FROM_YAML,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=_REST_SENSORS,
-        translation_placeholders={"sensors": ", ".join(f"`{each}`" for each in entity_ids)},
-    )
-
-
-@callback
-def async_clear_rest_sensors(hass: HomeAssistant) -> None:
-    """Delete the issue of the YAML sensors, unless a user ignored it before a restart: the sensors may be late."""
-    issue = ir.async_get(hass).async_get_issue(DOMAIN, _REST_SENSORS)
-    if issue is not None and issue.active:
-        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
-
-
-@callback
-def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
-    """Delete all issues of an account that is removed."""
-    issues = ir.async_get(hass).issues
-    for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
-        if entry.entry_id in issue_id:
-            ir.async_delete_issue(hass, domain, issue_id)
-    if not hass.config_entries.async_entries(DOMAIN):
-        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
-
-
-def _missing_scope(entry: JouloConfigEntry, path: str) -> str:
-    return f"missing_scope_{entry.entry_id}_{path}"
-
-
-def _totals_mismatch(entry: JouloConfigEntry) -> str:
-    return f"disagreement_{entry.entry_id}"
+    def _history(self) -> SessionHistory | None:
+        """Return the history of the account, if it is loaded."""
+        entry: JouloConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return None
+        return entry.runtime_data.history

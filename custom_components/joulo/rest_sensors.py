@@ -17,7 +17,7 @@ from homeassistant.helpers.event import (
 )
 from homeassistant.helpers.start import async_at_started
 
-from .repairs import async_clear_rest_sensors, async_raise_rest_sensors
+from .issues import async_clear_rest_sensors, async_raise_rest_sensors
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry

@@ -158,8 +158,8 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         native_unit_of_measurement=UnitOfEnergy.WATT_HOUR,
         suggested_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
         suggested_display_precision=2,
-        value_fn=lambda state: state.charger.latest_meter_wh,
-        exists_fn=lambda state: state.charger.latest_meter_wh is not None,
+        value_fn=lambda state: state.meter_wh,
+        exists_fn=lambda state: state.meter_wh is not None,
     ),
     MomentDescription(
         key="meter_updated",

@@ -223,11 +223,14 @@ def rows(count: int) -> list[Row]:
 class Listing:
     """A server of sessions that heeds only some query parameters."""
 
-    def __init__(self, listed: list[Row], *, heeds: str, limit: object = 100) -> None:
+    def __init__(
+        self, listed: list[Row], *, heeds: str, limit: object = 100, most: int = 100
+    ) -> None:
         self.queries: list[dict[str, str]] = []
         self._rows = listed
         self._heeds = heeds.split()
         self._limit = limit
+        self._most = most
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         """Respond to `/sessions`. Its texts of moments sort as the moments do."""
@@ -235,7 +238,7 @@ class Listing:
         query = {name: value for name, value in request.query.items() if name in self._heeds}
         found = [row for row in self._rows if row["started_at"] <= query.get("to", "9")]
         offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
-        page = found[offset : offset + limit]
+        page = found[offset : offset + min(limit, self._most)]
         return web.json_response({"sessions": page, "limit": self._limit, "offset": offset})
 
 
@@ -248,6 +251,7 @@ async def test_the_next_page_ends_exactly_as_joulo_wrote_it(
     assert listing.queries == [
         {"limit": "100"},
         {"limit": "100", "to": "2026-02-25T19:00:00.123456+00:00"},
+        {"limit": "100", "to": "2026-02-23T17:00:00.123456+00:00"},
     ]
 
 
@@ -301,13 +305,43 @@ async def test_a_session_that_only_one_page_has_broken_is_read(
         assert len(ids + await fetch_all(paginator, freezer)) == 150
 
 
-@pytest.mark.parametrize("heeds", ["limit", "limit offset"])
-async def test_a_server_that_ignores_the_range_is_not_read_without_end(
-    freezer: FrozenDateTimeFactory, heeds: str
+async def test_a_server_that_ignores_range_and_offset_is_not_read_without_end(
+    freezer: FrozenDateTimeFactory,
 ) -> None:
-    async with client_of_server(Listing(rows(350), heeds=heeds)) as client:
+    async with client_of_server(Listing(rows(350), heeds="limit")) as client:
         with pytest.raises(JouloResponseError, match="repeat"):
             await fetch_all(SessionPaginator(client), freezer)
+
+
+async def test_a_server_that_ignores_the_cursor_is_read_by_offset_and_proves_nothing(
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    async with client_of_server(Listing(rows(350), heeds="limit offset")) as client:
+        paginator = SessionPaginator(client)
+        assert len(set(await fetch_all(paginator, freezer))) == 350
+    assert not paginator.proves_absence
+
+
+@pytest.mark.parametrize("heeds", ["limit offset to", "limit offset"])
+async def test_a_list_that_begins_with_the_oldest_is_read_by_offset_and_proves_nothing(
+    freezer: FrozenDateTimeFactory, heeds: str
+) -> None:
+    async with client_of_server(Listing(rows(393)[::-1], heeds=heeds)) as client:
+        paginator = SessionPaginator(client)
+        assert len(set(await fetch_all(paginator, freezer))) == 393
+    assert not paginator.proves_absence
+
+
+@pytest.mark.parametrize(("most", "limit"), [(99, 100), (50, 100), (50, None)])
+async def test_pages_that_are_shorter_than_they_say_do_not_end_the_range(
+    freezer: FrozenDateTimeFactory, most: int, limit: object
+) -> None:
+    """A server may filter its pages, or cap them, and still repeat the limit that it was asked for."""
+    listing = Listing(rows(393), heeds="limit offset to", limit=limit, most=most)
+    async with client_of_server(listing) as client:
+        paginator = SessionPaginator(client)
+        assert len(await fetch_all(paginator, freezer)) == 393
+    assert paginator.proves_absence
 
 
 @pytest.mark.parametrize("limit", [None, "100", 0, -1, 1000, 1e300, "many", [], True])

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from custom_components.joulo.api import AccountProfile, Cursor
+from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, Cursor
 from custom_components.joulo.sessions import queries, transitions
 from custom_components.joulo.sessions.model import (
     Backfill,
@@ -28,7 +28,7 @@ from tests.sessions import (
 
 BACKFILL = Backfill(NOW, Cursor(START, START.isoformat()))
 STARTED = [("s", SessionEventType.STARTED)]
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 
 
 # What chargers show
@@ -671,3 +671,188 @@ def test_a_state_that_was_handed_out_does_not_change(priced: History) -> None:
     priced.read("other", at=NOW + READ_AGAIN)
     assert queries.timeline(before, "c") == timeline
     assert [session.kwh for session in timeline] == [1]
+
+
+def fortnight(count: int) -> tuple[ChargingSession, ...]:
+    """Return so many completed sessions, an hour apart, and one that is older than all of them."""
+    hours = range(count + 1)
+    return tuple(
+        replace(
+            completed(str(number)),
+            started_at=START - number * HOUR,
+            ended_at=START - number * HOUR + HOUR / 2,
+        )
+        for number in hours
+    )
+
+
+def read_twice(history: History, *seen: str) -> None:
+    """Conclude two complete reads that listed the given sessions only."""
+    for at in (NOW, NOW + READ_AGAIN):
+        history.read(*seen, at=at)
+
+
+def test_sessions_older_than_all_that_joulo_still_lists_are_archived_and_stay(
+    history: History,
+) -> None:
+    history.list(*fortnight(20))
+    read_twice(history, *map(str, range(10)))
+    assert len(history.records) == 21
+    assert history.state.unlisted == frozenset()
+
+
+def test_five_sessions_may_go_at_once(history: History) -> None:
+    history.list(*fortnight(20))
+    read_twice(history, *map(str, range(5, 21)))
+    assert set(history.records) == set(map(str, range(5, 21)))
+
+
+def test_a_tenth_of_the_sessions_may_go_at_once(history: History) -> None:
+    history.list(*fortnight(99))
+    read_twice(history, *map(str, range(10, 100)))
+    assert set(history.records) == set(map(str, range(10, 100)))
+
+
+def test_more_than_that_stay_and_wait_for_a_decision(history: History) -> None:
+    history.list(*fortnight(99))
+    read_twice(history, *map(str, range(11, 100)))
+    assert history.change == Change.UNLISTED
+    assert len(history.records) == 100
+    assert history.state.unlisted == set(map(str, range(11)))
+
+
+def test_unlisted_sessions_that_are_kept_are_not_missing_any_more(history: History) -> None:
+    history.list(*fortnight(20))
+    read_twice(history, *map(str, range(6, 21)))
+    history.update(transitions.keep_unlisted)
+    assert history.change == Change.UNLISTED
+    read_twice(history, *map(str, range(6, 21)))
+    assert len(history.records) == 21
+    assert history.state.unlisted == frozenset()
+
+
+def test_unlisted_sessions_go_when_the_user_follows_joulo(history: History) -> None:
+    history.list(*fortnight(20))
+    read_twice(history, *map(str, range(6, 21)))
+    assert history.update(transitions.remove_unlisted, NOW) == Change.UNLISTED | Change.SESSIONS
+    assert set(history.records) == set(map(str, range(6, 21)))
+    assert history.state.unlisted == frozenset()
+
+
+def test_unlisted_sessions_that_are_listed_again_wait_no_more(history: History) -> None:
+    history.list(*fortnight(20))
+    read_twice(history, *map(str, range(6, 21)))
+    history.read(*map(str, range(21)), at=NOW + 2 * READ_AGAIN)
+    assert history.state.unlisted == frozenset()
+
+
+def test_a_removed_session_that_comes_back_has_its_readings_and_its_value(priced: History) -> None:
+    priced.report(charger(session="s", kwh=3))
+    priced.report()
+    priced.list(completed(), replace(completed("other"), started_at=START - HOUR))
+    before = priced.records["s"]
+    assert before.readings
+    read_twice(priced, "other")
+    assert "s" not in priced.records
+    priced.state = replace(
+        priced.state, profile=AccountProfile(ere_price_mid=0.2, effective_fee_pct=20)
+    )
+    assert Change.SESSIONS in priced.list(completed())
+    assert priced.records["s"] == before
+    assert priced.state.set_aside == {}
+
+
+def test_a_removed_session_is_set_aside_for_thirty_days(history: History) -> None:
+    history.list(completed(), replace(completed("other"), started_at=START - HOUR))
+    read_twice(history, "other")
+    history.read("other", at=NOW + timedelta(days=29))
+    assert set(history.state.set_aside) == {"s"}
+    history.read("other", at=NOW + timedelta(days=31))
+    assert history.state.set_aside == {}
+
+
+@pytest.mark.parametrize("kwh", [None, 12.0])
+def test_a_known_number_stays_when_an_answer_lacks_it(history: History, kwh: float | None) -> None:
+    history.list(completed(kwh=10))
+    history.list(replace(completed(kwh=10), kwh=kwh, ere_credits=None))
+    session = history.records["s"].session
+    assert session.kwh == (kwh or 10)
+    assert session.ere_credits == completed(kwh=10).ere_credits
+
+
+def test_a_session_corrected_to_no_energy_has_no_credits(history: History) -> None:
+    history.list(completed(kwh=10))
+    history.list(replace(completed(kwh=0), ere_credits=None))
+    assert history.records["s"].session.ere_credits is None
+
+
+# Meters
+
+
+def metered(wh: float | None) -> Charger:
+    """Return an idle charger whose meter shows Wh."""
+    return replace(charger(), latest_meter_wh=wh)
+
+
+def shown(history: History, *readings: float | None) -> float | None:
+    """Return the meter reading after answers that show others, five minutes apart."""
+    for number, wh in enumerate(readings):
+        history.report(metered(wh), at=NOW + 5 * number * MINUTE)
+    return queries.meter_wh(history.state, "c")
+
+
+@pytest.mark.parametrize("glitch", [0, 1_000_000, None])
+def test_a_meter_that_shows_less_once_keeps_its_reading(
+    history: History, glitch: float | None
+) -> None:
+    assert shown(history, 3_765_000, glitch) == 3_765_000
+    assert shown(history, 3_765_100) == 3_765_100
+
+
+def test_a_lower_reading_is_believed_when_it_lasts_a_quarter_of_an_hour(history: History) -> None:
+    assert shown(history, 5000, 10, 11, 12) == 5000
+    assert shown(history, 5000, 10, 11, 12, 13) == 13
+
+
+def test_a_meter_that_begins_at_zero_shows_zero(history: History) -> None:
+    assert shown(history, 0) == 0
+    assert shown(history, 0, 5) == 5
+
+
+def test_zero_is_never_believed_after_a_reading(history: History) -> None:
+    assert shown(history, 5000, 0, 0, 0, 0, 0) == 5000
+
+
+# Nonsense of chargers
+
+
+def test_a_session_that_starts_days_ahead_is_not_active(history: History) -> None:
+    ahead = NOW + timedelta(days=2)
+    assert history.report(charger(session="s", started_at=ahead)) is Change.NONE
+    assert history.active == {}
+
+
+def test_a_session_that_two_chargers_show_stays_with_the_one_that_had_it(history: History) -> None:
+    history.report(charger(session="s", charger_id="b", kwh=1))
+    history.report(
+        charger(session="s", charger_id="a", kwh=2), charger(session="s", charger_id="b", kwh=2)
+    )
+    assert history.active == {"b": "s"}
+    assert history.newest("b").kwh == 2
+
+
+def test_a_session_whose_end_is_listed_at_another_charger_is_active_no_more(
+    history: History,
+) -> None:
+    history.report(charger(session="s", charger_id="a", kwh=1))
+    history.list(replace(completed(), charger_id="b"))
+    assert history.active == {}
+    history.report(charger(session="s", charger_id="a", kwh=1))
+    assert history.active == {}
+    assert history.newest("b").kwh == 10
+
+
+def test_the_energy_of_an_active_session_stays_when_an_answer_lacks_it(history: History) -> None:
+    history.report(charger(session="s", kwh=3))
+    history.report(charger(session="s", kwh=None), at=NOW + MINUTE)
+    assert history.newest().kwh == 3

@@ -215,15 +215,22 @@ SESSIONS = tuple(
     [
         pytest.param(Energy(total_kwh=100.0), None, id="the certified chargers"),
         pytest.param(Energy(total_kwh=200.0), None, id="all chargers"),
-        pytest.param(Energy(total_kwh=999.0, total_kwh_all=200.0), None, id="one of two totals"),
+        pytest.param(Energy(total_kwh=100.0, total_kwh_all=200.0), None, id="both totals"),
+        pytest.param(Energy(total_kwh=999.0, total_kwh_all=200.0), 899.0, id="one of two totals"),
+        pytest.param(Energy(total_kwh=200.0, total_kwh_all=200.0), 100.0, id="each has its own"),
         pytest.param(Energy(total_kwh=100.09), None, id="0.05 and 0.005 per session are rounding"),
         pytest.param(Energy(total_kwh=199.86), None, id="of every session that is counted"),
         pytest.param(Energy(total_kwh=100.11), 0.11, id="more is not"),
         pytest.param(Energy(total_kwh=0.0), 100.0, id="nothing is a total too"),
-        pytest.param(Energy(total_kwh=80.0, total_kwh_all=230.0), 20.0, id="the nearest counts"),
+        pytest.param(Energy(total_kwh=80.0, total_kwh_all=230.0), 30.0, id="the greatest counts"),
         pytest.param(Energy(), None, id="no total, no disagreement"),
     ],
 )
 def test_the_sessions_miss_the_totals_by(energy: Energy, kwh: float | None) -> None:
     missed = energy_mismatch(energy, SESSIONS, CHARGERS)
     assert missed == (None if kwh is None else pytest.approx(kwh))
+
+
+def test_the_certified_chargers_are_not_compared_where_one_is_not_known() -> None:
+    energy = Energy(total_kwh=999.0, total_kwh_all=200.0)
+    assert energy_mismatch(energy, SESSIONS, CHARGERS[:1]) is None

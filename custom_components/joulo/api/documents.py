@@ -1,6 +1,7 @@
 """Parsers of the documents that Joulo sends: from the body of a response to models."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 import logging
 from typing import Any, Final
 
@@ -51,15 +52,18 @@ class DocumentParser:
         ids = _parse_ids(rows)
         if rows and not ids:
             raise JouloResponseError("no session can be read")
+        cursors = list(_parse_cursors(rows))
         sessions = self._parse_rows(ChargingSession, rows)
         for session in sessions:
             self._log_unknown("session status", session.status)
         return SessionPage(
             sessions=sessions,
             ids=ids,
-            oldest=min(_parse_cursors(rows), default=None),
+            oldest=min(cursors, default=None),
+            newest=max((cursor.moment for cursor in cursors), default=None),
             row_count=len(rows),
             is_full=len(rows) >= _parse_page_size(document.get("limit")),
+            is_newest_first=all(one.moment >= other.moment for one, other in pairwise(cursors)),
         )
 
     def _parse_rows[ModelT: (Charger, ChargingSession)](

@@ -318,11 +318,14 @@ class SessionPage:
     """Page of charging sessions, newest first (Joulo developer docs, Sessions).
 
     `ids` and `row_count` cover every row of the page, also rows that cannot be parsed. `oldest` is the
-    cursor of the next page. `is_full` is True if the page holds all that fits, and another may follow.
+    cursor of the next page, `newest` the start of the page's newest session. `is_full` is True if the page holds as many rows as were asked for.
+    `is_newest_first` is False if a row is newer than the one before it.
     """
 
     sessions: tuple[ChargingSession, ...]
     ids: frozenset[str]
     oldest: Cursor | None
+    newest: datetime | None
     row_count: int
     is_full: bool
+    is_newest_first: bool

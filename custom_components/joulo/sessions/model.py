@@ -23,7 +23,7 @@ class Change(Flag):
     ACTIVE = auto()
     """Another session is active on a charger, or none."""
     PROGRESS = auto()
-    """The energy of an active session has grown, within an hour that has a reading already."""
+    """The energy of an active session has grown, within an hour that has a reading already, or a meter has."""
     OBSERVED = auto()
     """A charger showed a new session, its tag, its end, or its first energy of an hour."""
     SESSIONS = auto()
@@ -32,6 +32,8 @@ class Change(Flag):
     """Sessions were valued in EUR."""
     SYNC = auto()
     """A read of all sessions has been completed."""
+    UNLISTED = auto()
+    """Sessions that Joulo does not list any more wait for the user's decision, or do not any longer."""
     PLANNING = auto()
     """Moments that only decide when to ask Joulo again."""
     ANNOUNCED = auto()
@@ -89,14 +91,38 @@ class SessionRecord:
             return replace(observed, kwh=listed.kwh, ere_credits=listed.ere_credits)
         return replace(observed, ere_credits=estimated_ere(observed.kwh, observed.started_at))
 
+    @property
+    def shown(self) -> ChargingSession | None:
+        """The session as its charger shows it, with the last known energy where an answer left it out."""
+        observed = self.observed
+        if observed is None or observed.kwh is not None or not self.readings:
+            return observed
+        observed = _with_last_reading(observed, self.readings)
+        return replace(observed, ere_credits=estimated_ere(observed.kwh, observed.started_at))
+
+
+class RemovedSession(NamedTuple):
+    """A session that Joulo does not list any more: when it was removed, and all that was known of it."""
+
+    at: datetime
+    record: SessionRecord
+
+
+class Meter(NamedTuple):
+    """Reading of a charger's meter in Wh, and since when answers have shown a lower one that is not believed yet."""
+
+    wh: float
+    lower_since: datetime | None = None
+
 
 @dataclass(frozen=True, kw_only=True)
 class ChargerHistory:
-    """The sessions of one charger by id, the id of its active one, and whether its kWh earn ERE credits."""
+    """The sessions of one charger by id, the id of its active one, whether its kWh earn ERE credits, its meter."""
 
     records: Mapping[str, SessionRecord] = field(default_factory=dict)
     active: str | None = None
     mid_certified: bool | None = None
+    meter: Meter | None = None
 
     @cached_property
     def timeline(self) -> tuple[ChargingSession, ...]:
@@ -136,6 +162,12 @@ class HistoryState:
     backfill: Backfill | None = None
     mismatch_snoozed_until: datetime | None = None
     """Until then a difference from Joulo's totals has nothing read again."""
+    set_aside: Mapping[str, RemovedSession] = field(default_factory=dict)
+    """Sessions that were removed in the last 30 days, by id."""
+    unlisted: frozenset[str] = frozenset()
+    """Ids of sessions that Joulo does not list any more and that are too many to be removed. Not stored."""
+    kept: frozenset[str] = frozenset()
+    """Ids of sessions that the user keeps, although Joulo does not list them any more."""
     missing_since: Mapping[str, datetime] = field(default_factory=dict)
     """Moments of the first complete read that did not list a session, by session id. Not stored."""
 

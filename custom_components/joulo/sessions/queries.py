@@ -63,7 +63,7 @@ def newest(state: HistoryState, charger_id: str) -> ChargingSession | None:
     """Return the session that is active on a charger, or else its last one."""
     charger = state.chargers.get(charger_id, _NONE)
     if (record := _active_record(charger)) is not None:
-        return record.observed
+        return record.shown
     return next(reversed(charger.timeline), None)
 
 
@@ -75,6 +75,11 @@ def is_active(state: HistoryState, charger_id: str) -> bool:
 def has_active(state: HistoryState) -> bool:
     """Whether a session is active on any charger."""
     return any(charger.active is not None for charger in state.chargers.values())
+
+
+def has_unconfirmed(state: HistoryState) -> bool:
+    """Whether a charger showed a session whose end Joulo does not list yet."""
+    return any(record.is_unconfirmed for record in _records(state))
 
 
 def active_power(state: HistoryState, charger_id: str) -> float | None:
@@ -90,6 +95,12 @@ def value_of(state: HistoryState, session: ChargingSession) -> float | None:
     """Return the EUR at which a session was valued; unknown as long as it was not."""
     record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
     return record.value if record else None
+
+
+def meter_wh(state: HistoryState, charger_id: str) -> float | None:
+    """Return the reading of a charger's meter in Wh, as far as it is believed."""
+    meter = state.chargers.get(charger_id, _NONE).meter
+    return meter.wh if meter else None
 
 
 def totals(state: HistoryState, charger_id: str) -> Totals:
@@ -114,6 +125,16 @@ def coverage(state: HistoryState) -> Coverage:
     """Return how far the history reaches."""
     starts = [session.started_at for session in listed(state)]
     return Coverage(len(starts), min(starts, default=None), state.last_full_read)
+
+
+def awaits_second_read(state: HistoryState) -> bool:
+    """Whether sessions are missing that a second read of all sessions can remove."""
+    return bool(state.missing_since.keys() - state.unlisted)
+
+
+def without_unlisted(state: HistoryState) -> list[ChargingSession]:
+    """Return the sessions of the history without those that Joulo does not list any more."""
+    return [session for session in listed(state) if session.id not in state.unlisted]
 
 
 def unsettled_since(state: HistoryState, overlap: timedelta) -> datetime | None:

@@ -14,7 +14,7 @@ from ..api import ChargingSession, Cursor
 from ..api.models import Model, parse_model, parse_models
 from ..api.parsing import parse_datetime, parse_number, parse_text
 from .hourly import Reading
-from .model import Backfill, ChargerHistory, HistoryState, SessionRecord
+from .model import Backfill, ChargerHistory, HistoryState, Meter, RemovedSession, SessionRecord
 
 _RELOAD = timedelta(seconds=10)
 """A reload takes less, a restart of Home Assistant more."""
@@ -35,6 +35,11 @@ def from_stored(document: object, now: datetime) -> HistoryState:
         last_full_read=stored.last_full_read,
         backfill=stored.resume,
         mismatch_snoozed_until=stored.reread_after,
+        set_aside={
+            each.session.id: RemovedSession(each.removed_at, _record(stored, each.session))
+            for each in stored.set_aside
+        },
+        kept=frozenset(stored.kept),
     )
 
 
@@ -45,6 +50,8 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         for charger in state.chargers.values()
         for session_id, record in charger.records.items()
     }
+    removed = {session_id: each.record for session_id, each in state.set_aside.items()}
+    details = removed | records
     return _StoredHistory(
         installed_at=state.announce_since,
         watched_since=state.observing_since,
@@ -55,10 +62,21 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         resume=state.backfill,
         sessions=tuple(record.listed for record in records.values() if record.listed),
         live=tuple(record.observed for record in records.values() if record.observed),
-        readings={key: record.readings for key, record in records.items() if record.readings},
-        values={key: record.value for key, record in records.items() if record.value is not None},
+        readings={key: record.readings for key, record in details.items() if record.readings},
+        values={key: record.value for key, record in details.items() if record.value is not None},
         told=dict(state.announced),
+        set_aside=tuple(
+            _StoredRemoval(removed_at=each.at, session=each.record.session)
+            for each in state.set_aside.values()
+        ),
+        kept=tuple(sorted(state.kept)),
+        meters={key: each.meter.wh for key, each in state.chargers.items() if each.meter},
     ).to_dict()
+
+
+def _record(stored: _StoredHistory, session: ChargingSession) -> SessionRecord:
+    readings = stored.readings.get(session.id, ())
+    return SessionRecord(listed=session, readings=readings, value=stored.values.get(session.id))
 
 
 def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
@@ -73,7 +91,13 @@ def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
             value=stored.values.get(session_id),
         )
         chargers.setdefault(record.session.charger_id, {})[session_id] = record
-    return {charger_id: ChargerHistory(records=records) for charger_id, records in chargers.items()}
+    return {
+        charger_id: ChargerHistory(
+            records=chargers.get(charger_id, {}),
+            meter=Meter(stored.meters[charger_id]) if charger_id in stored.meters else None,
+        )
+        for charger_id in chargers | stored.meters
+    }
 
 
 def _observing_since(stored: _StoredHistory, now: datetime) -> datetime:
@@ -152,6 +176,18 @@ def _sessions() -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _StoredRemoval(Model):
+    """A session that was removed, and when."""
+
+    required = ("removed_at", "session")
+
+    removed_at: datetime
+    session: ChargingSession = field(
+        metadata=field_options(deserialize=parse_model(ChargingSession))
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _StoredHistory(Model):
     """The document. Its keys stay as the first version wrote them, whatever the state calls them."""
 
@@ -175,3 +211,13 @@ class _StoredHistory(Model):
     told: dict[str, tuple[str, ...]] | None = field(
         default=None, metadata=field_options(deserialize=_parse_announced)
     )
+    set_aside: tuple[_StoredRemoval, ...] = field(
+        default=(),
+        metadata=field_options(
+            deserialize=parse_models(_StoredRemoval, lambda removal: removal.session.id)
+        ),
+    )
+    meters: dict[str, float] = field(
+        default_factory=dict, metadata=field_options(deserialize=_parse_values)
+    )
+    kept: tuple[str, ...] = field(default=(), metadata=field_options(deserialize=_parse_texts))

@@ -16,6 +16,8 @@ from .model import (
     Change,
     ChargerHistory,
     HistoryState,
+    Meter,
+    RemovedSession,
     SessionEventType,
     SessionRecord,
 )
@@ -24,6 +26,14 @@ type Transition = tuple[HistoryState, Change]
 
 _CONFIRM_REMOVAL = timedelta(minutes=10)
 """Time between the two complete reads that have to miss a session before it goes."""
+_MOST_REMOVED = 5
+_MOST_REMOVED_SHARE = 0.1
+"""Sessions that may go at once, and the share of those in the time of the read. More than both is no correction."""
+_SET_ASIDE_FOR = timedelta(days=30)
+_MOST_AHEAD = timedelta(days=1)
+"""Time that a start may lie in the future: Joulo's clock is not ours."""
+_BELIEVE_METER = timedelta(minutes=15)
+"""Time between two answers that have to show a lower meter reading before it is believed."""
 
 
 def apply_report(
@@ -37,19 +47,38 @@ def apply_report(
     `previous_at` is the moment of the report before: a session whose energy grows now had paused until then.
     """
     draft = _Draft(state)
+    chargers = tuple(chargers)
+    holders = _holders(draft, chargers)
     for charger in chargers:
         draft.certify(charger)
-        _apply_charger(draft, charger, at, previous_at)
+        draft.read_meter(charger, at)
+        current = charger.current_session
+        # A session that two chargers show is the first one's.
+        if current is None or holders[current.id] == charger.id:
+            _apply_charger(draft, charger, at, previous_at)
     return draft.finish()
+
+
+def _holders(draft: _Draft, chargers: Iterable[Charger]) -> dict[str, str]:
+    """Return the charger of each session that is shown: the one it was active on before, else the first."""
+    holders: dict[str, str] = {}
+    for charger in chargers:
+        if (current := charger.current_session) is not None:
+            holders.setdefault(current.id, charger.id)
+            if draft.active(charger.id) == current.id:
+                holders[current.id] = charger.id
+    return holders
 
 
 def _apply_charger(
     draft: _Draft, charger: Charger, at: datetime, previous_at: datetime | None
 ) -> None:
     current = charger.current_session
-    if current is None or (not charger.is_charging and draft.is_confirmed(current.id, charger.id)):
+    if current is not None and is_ahead(current.started_at, at):
+        return
+    if current is None or _has_ended(draft, charger, current):
         # An answer that says "charging" and shows no session is no news.
-        if not charger.is_charging:
+        if current is not None or not charger.is_charging:
             _end_active(draft, charger.id, at)
         return
     if draft.active(charger.id) != current.id:
@@ -75,6 +104,19 @@ def _apply_charger(
         replace(before, observed=observed, readings=readings),
         Change.PROGRESS if is_progress else Change.OBSERVED,
     )
+
+
+def is_ahead(start: datetime, now: datetime) -> bool:
+    """Whether a start lies so far in the future that it cannot be right."""
+    return start - now > _MOST_AHEAD
+
+
+def _has_ended(draft: _Draft, charger: Charger, current: CurrentSession) -> bool:
+    """Whether Joulo lists the end of a session that a charger shows: here, or while another charger had it."""
+    record = draft.record(current.id, charger.id)
+    if record is None or not record.is_confirmed:
+        return False
+    return not charger.is_charging or record.session.charger_id != charger.id
 
 
 def _observed(
@@ -118,6 +160,16 @@ def _with_pause(
     return _with_reading(readings, end, kwh)
 
 
+def _with_meter(before: Meter | None, wh: float | None, at: datetime) -> Meter | None:
+    """Return the believed reading. Meters only count up: a 0 is none, and a lower reading has to be shown twice."""
+    if wh is None or (before is not None and before.wh and not wh):
+        return before
+    if before is None or wh >= before.wh:
+        return Meter(wh)
+    since = before.lower_since or at
+    return Meter(wh) if at - since >= _BELIEVE_METER else Meter(before.wh, since)
+
+
 def end_active(state: HistoryState, charger_ids: Iterable[str], at: datetime) -> Transition:
     """End the active sessions of chargers that the account has no more."""
     draft = _Draft(state)
@@ -139,28 +191,50 @@ def _end_active(draft: _Draft, charger_id: str, at: datetime) -> None:
 
 
 def upsert_listed(state: HistoryState, sessions: Iterable[ChargingSession]) -> Transition:
-    """Take over and value what `/sessions` lists."""
+    """Take over and value what `/sessions` lists. A session that was set aside gets back what was known of it."""
     draft = _Draft(state)
+    restored: set[str] = set()
     for session in sessions:
-        before = draft.record(session.id, session.charger_id) or SessionRecord()
+        before = draft.record(session.id, session.charger_id)
+        if before is None and (removed := state.set_aside.get(session.id)) is not None:
+            restored.add(session.id)
+            before = replace(removed.record, observed=None)
+        before = before or SessionRecord()
         after = _with_listed(before, session)
         if after.is_confirmed and not draft.is_active(session.id):
             after = replace(after, observed=None)
-        if after != before:
-            is_news = after.listed != before.listed
+        if after != before or session.id in restored:
+            is_news = after.listed != before.listed or session.id in restored
             draft.put(session.id, after, Change.SESSIONS if is_news else Change.OBSERVED)
-    return draft.finish()
+    state, change = draft.finish()
+    if restored:
+        set_aside = {key: each for key, each in state.set_aside.items() if key not in restored}
+        state = replace(state, set_aside=set_aside)
+    return state, change
 
 
 def _with_listed(before: SessionRecord, session: ChargingSession) -> SessionRecord:
-    if session.id_tag is None:
-        session = replace(session, id_tag=_known_tag(before))
+    session = _with_known(session, before)
     if session == before.listed:
         return before
     gains_ere = before.listed and ere_credits(session) and not ere_credits(before.listed)
     # A session that was worth nothing for want of energy, or goes on after all, is valued anew.
     value = None if gains_ere or session.ended_at is None else before.value
     return replace(before, listed=session, value=value)
+
+
+def _with_known(session: ChargingSession, before: SessionRecord) -> ChargingSession:
+    """Return a session with the tag and the numbers that an earlier answer had and this one lacks."""
+    known = before.listed
+    kwh, ere = session.kwh, session.ere_credits
+    if known is not None:
+        kwh = known.kwh if kwh is None else kwh
+        # Without energy there are no credits, and Joulo sends none.
+        ere = known.ere_credits if ere is None and kwh else ere
+    tag = session.id_tag or _known_tag(before)
+    if (kwh, ere, tag) == (session.kwh, session.ere_credits, session.id_tag):
+        return session
+    return replace(session, kwh=kwh, ere_credits=ere, id_tag=tag)
 
 
 def _known_tag(record: SessionRecord) -> str | None:
@@ -193,40 +267,108 @@ class CompleteRead:
 
     def covers(self, record: SessionRecord) -> bool:
         """Whether the read should list a session."""
-        started_at = (record.listed or record.session).started_at
-        return (self.since is None or started_at >= self.since) and started_at <= self.until
+        start = _listed_start(record)
+        return (self.since is None or start >= self.since) and start <= self.until
+
+    def missing(self, state: HistoryState) -> dict[str, str]:
+        """Return the sessions that the read should list and does not: charger id by session id.
+
+        A session that is older than all that Joulo still lists was archived, and one whose charger
+        neither the account nor the read has went with its charger: neither is missing. Nor is one that is
+        active, or that the user keeps.
+        """
+        records = [
+            (session_id, charger_id, record)
+            for charger_id, charger in state.chargers.items()
+            for session_id, record in charger.records.items()
+        ]
+        shown = {*self.charger_ids}
+        shown.update(charger_id for each, charger_id, _ in records if each in self.seen)
+        exempt = {charger.active for charger in state.chargers.values()} | state.kept
+        absent = [
+            (session_id, charger_id, record)
+            for session_id, charger_id, record in records
+            if session_id not in self.seen and self.covers(record)
+        ]
+        absent_ids = {session_id for session_id, _, _ in absent}
+        oldest = min(
+            (_listed_start(record) for each, _, record in records if each not in absent_ids),
+            default=None,
+        )
+        return {
+            session_id: charger_id
+            for session_id, charger_id, record in absent
+            if session_id not in exempt
+            and charger_id in shown
+            and (oldest is None or _listed_start(record) >= oldest)
+        }
+
+
+def _listed_start(record: SessionRecord) -> datetime:
+    return (record.listed or record.session).started_at
 
 
 def remove_missing(state: HistoryState, read: CompleteRead, at: datetime) -> Transition:
-    """Delete the sessions that two complete reads of their time, ten minutes apart, did not list.
+    """Set aside the sessions that two complete reads of their time, ten minutes apart, did not list.
 
-    A session whose charger neither the account nor the read has went with its charger, and is kept.
-    `HistoryState.missing_since` holds the sessions that wait for a second read.
+    `HistoryState.missing_since` holds the sessions that wait for a second read. Where more are gone at
+    once than Joulo corrects in practice, they stay, and `HistoryState.unlisted` holds them.
     """
     if not read.seen:
         return state, Change.NONE
     covered = {
-        session_id: record.session.charger_id
+        session_id
         for charger in state.chargers.values()
         for session_id, record in charger.records.items()
         if read.covers(record)
     }
-    shown = {*read.charger_ids, *(covered[each] for each in read.seen if each in covered)}
-    active = {charger.active for charger in state.chargers.values()}
-    missing = {
-        session_id
-        for session_id, charger_id in covered.items()
-        if session_id not in read.seen and session_id not in active and charger_id in shown
-    }
+    missing = read.missing(state)
     since = {each: state.missing_since.get(each, at) for each in missing}
     gone = {each for each in missing if at - since[each] >= _CONFIRM_REMOVAL}
+    is_too_many = len(gone) > max(_MOST_REMOVED, _MOST_REMOVED_SHARE * len(covered))
+    removed = set() if is_too_many else gone
     elsewhere = {each: first for each, first in state.missing_since.items() if each not in covered}
-    waiting = elsewhere | {each: since[each] for each in missing - gone}
-    state, _ = _with(state, Change.NONE, missing_since=waiting)
+    state, _ = _with(
+        state,
+        Change.NONE,
+        missing_since=elsewhere | {each: since[each] for each in since if each not in removed},
+        kept=state.kept - {*read.seen},
+        set_aside={
+            each: session
+            for each, session in state.set_aside.items()
+            if at - session.at < _SET_ASIDE_FOR
+        },
+    )
+    unlisted = state.unlisted - covered | (gone - removed)
+    state, change = _with(state, Change.UNLISTED, unlisted=unlisted)
+    state, removal = _set_aside(state, removed, at)
+    return state, change | removal
+
+
+def remove_unlisted(state: HistoryState, at: datetime) -> Transition:
+    """Set aside all sessions that Joulo does not list any more, however many."""
+    state, removal = _set_aside(state, state.unlisted, at)
+    state, change = _with(state, Change.UNLISTED, unlisted=frozenset())
+    return state, change | removal
+
+
+def keep_unlisted(state: HistoryState) -> Transition:
+    """Keep all sessions that Joulo does not list any more, as long as it does not list them again."""
+    kept = state.kept | state.unlisted
+    return _with(state, Change.UNLISTED, kept=kept, unlisted=frozenset())
+
+
+def _set_aside(state: HistoryState, session_ids: Collection[str], at: datetime) -> Transition:
+    """Remove sessions, and keep what is known of them for a while: Joulo may list them again."""
     draft = _Draft(state)
-    for session_id in gone:
-        draft.remove(session_id, covered[session_id])
-    return draft.finish()
+    set_aside = dict(state.set_aside)
+    for charger_id, charger in state.chargers.items():
+        for session_id in charger.records.keys() & session_ids:
+            set_aside[session_id] = RemovedSession(at, charger.records[session_id])
+            draft.remove(session_id, charger_id)
+    state, change = draft.finish()
+    waiting = {each: at for each, at in state.missing_since.items() if each not in session_ids}
+    return replace(state, set_aside=set_aside, missing_since=waiting) if change else state, change
 
 
 def begin_observing(state: HistoryState, at: datetime) -> Transition:
@@ -279,10 +421,14 @@ class _ChargerDraft:
     records: dict[str, SessionRecord] = field(default_factory=dict)
     active: str | None = None
     mid_certified: bool | None = None
+    meter: Meter | None = None
 
     def freeze(self) -> ChargerHistory:
         return ChargerHistory(
-            records=self.records, active=self.active, mid_certified=self.mid_certified
+            records=self.records,
+            active=self.active,
+            mid_certified=self.mid_certified,
+            meter=self.meter,
         )
 
 
@@ -292,6 +438,10 @@ class _Draft:
     def __init__(self, state: HistoryState) -> None:
         self._state = state
         self._touched: dict[str, _ChargerDraft] = {}
+        self._active_ids: set[str | None] | None = None
+        """Ids that are active, or were when this was first asked. Made when it is needed."""
+        self._holders: dict[str, str] | None = None
+        """Charger id by session id. Made when it is needed."""
         self._change = Change.NONE
 
     def finish(self) -> Transition:
@@ -309,7 +459,12 @@ class _Draft:
 
     def is_active(self, session_id: str) -> bool:
         """Whether a session is active on any charger."""
-        return any(self.active(charger_id) == session_id for charger_id in self._charger_ids())
+        if self._active_ids is None:
+            self._active_ids = {charger.active for charger in self._state.chargers.values()}
+            self._active_ids.update(charger.active for charger in self._touched.values())
+        return session_id in self._active_ids and any(
+            self.active(charger_id) == session_id for charger_id in self._charger_ids()
+        )
 
     def is_confirmed(self, session_id: str, charger_id: str) -> bool:
         """Whether Joulo lists a session with its end."""
@@ -325,6 +480,8 @@ class _Draft:
     def activate(self, charger_id: str, session_id: str | None) -> None:
         """Set the active session of a charger, or that it has none."""
         self._touch(charger_id).active = session_id
+        if self._active_ids is not None:
+            self._active_ids.add(session_id)
         self._change |= Change.ACTIVE
 
     def certify(self, charger: Charger) -> None:
@@ -334,18 +491,32 @@ class _Draft:
             self._touch(charger.id).mid_certified = charger.mid_certified
             self.assign_values(charger.id)
 
+    def read_meter(self, charger: Charger, at: datetime) -> None:
+        """Take over what a charger's meter shows."""
+        history = self._look(charger.id)
+        before = history.meter if history else None
+        after = _with_meter(before, charger.latest_meter_wh, at)
+        if after != before:
+            self._touch(charger.id).meter = after
+            self._change |= Change.PROGRESS
+
     def put(self, session_id: str, record: SessionRecord, change: Change) -> None:
         """Store a record at the charger of its session, and value it."""
         charger_id = record.session.charger_id
         holder = self._holder(session_id, charger_id)
         if holder is not None and holder != charger_id:
             del self._touch(holder).records[session_id]
+            if self.active(holder) == session_id:
+                self.activate(holder, None)
+        if self._holders is not None:
+            self._holders[session_id] = charger_id
         self._touch(charger_id).records[session_id] = self._valued(record)
         self._change |= change
 
     def remove(self, session_id: str, charger_id: str) -> None:
         """Delete a session."""
         del self._touch(charger_id).records[session_id]
+        self._holders = None
         self._change |= Change.SESSIONS
 
     def assign_values(self, charger_id: str) -> None:
@@ -374,7 +545,14 @@ class _Draft:
         """Return the id of the charger that has a session; the given one is looked at first."""
         if self._holds(charger_id, session_id):
             return charger_id
-        return next((each for each in self._charger_ids() if self._holds(each, session_id)), None)
+        if self._holders is None:
+            self._holders = {
+                each: holder
+                for holder in self._charger_ids()
+                if (charger := self._look(holder)) is not None
+                for each in charger.records
+            }
+        return self._holders.get(session_id)
 
     def _holds(self, charger_id: str, session_id: str) -> bool:
         charger = self._look(charger_id)
@@ -390,6 +568,6 @@ class _Draft:
         if charger_id not in self._touched:
             before = self._state.chargers.get(charger_id, ChargerHistory())
             self._touched[charger_id] = _ChargerDraft(
-                dict(before.records), before.active, before.mid_certified
+                dict(before.records), before.active, before.mid_certified, before.meter
             )
         return self._touched[charger_id]

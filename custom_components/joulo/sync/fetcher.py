@@ -1,6 +1,6 @@
 """Reads `/sessions` into the history: the newest with every poll, all of them in the background."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 import logging
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from ..devices import charger_ids
 from ..history import SessionHistory
 from ..sessions import queries, transitions
 from ..sessions.model import Backfill
+from ..sessions.transitions import CompleteRead
 
 if TYPE_CHECKING:
     from ..data import JouloConfigEntry
@@ -37,6 +38,8 @@ class _Read:
     since: datetime | None
     until: datetime
     full: bool
+    ahead: set[str] = field(default_factory=set)
+    """Ids of sessions that are left out because they start in the future."""
 
 
 class SessionFetcher:
@@ -57,6 +60,7 @@ class SessionFetcher:
         self._interrupted: _Read | None = None
         self._cancel: CALLBACK_TYPE | None = None
         self._full_read_requested = False
+        self._has_logged_ahead = False
         self._stopped = False
 
     @callback
@@ -80,16 +84,22 @@ class SessionFetcher:
         self._full_read_requested = True
 
     async def async_read(self) -> None:
-        """Read the newest page; raises JouloError. Further pages follow in the background."""
+        """Read the newest page; raises JouloError. Further pages follow in the background.
+
+        Where the page is short, the one that proves the end follows at once.
+        """
         read = self._new_read(dt_util.utcnow())
         await self._read_page(read)
         # The read that is under way covers the sessions behind this page.
         if self._current is not None:
             return
-        if (backfill := self._history.state.backfill) is None:
-            self._proceed(read)
-        else:
+        if (backfill := self._history.state.backfill) is not None:
             self._resume_backfill(backfill)
+        elif self._is_proof_due(read):
+            self._current = read
+            await self._async_read_next_page(read)
+        else:
+            self._proceed(read)
 
     @callback
     def _async_stop(self) -> None:
@@ -110,8 +120,16 @@ class SessionFetcher:
         return self._full_read_requested or last is None or now - last >= _FULL_READ_EVERY
 
     async def _read_page(self, read: _Read) -> None:
+        now = dt_util.utcnow()
         sessions = await read.paginator.fetch_page()
-        self._history.async_update(transitions.upsert_listed, sessions)
+        ahead = {each.id for each in sessions if transitions.is_ahead(each.started_at, now)}
+        read.ahead.update(ahead)
+        if ahead and not self._has_logged_ahead:
+            self._has_logged_ahead = True
+            _LOGGER.warning("Charging sessions that start in the future are left out")
+        self._history.async_update(
+            transitions.upsert_listed, [each for each in sessions if each.id not in ahead]
+        )
 
     def _resume_backfill(self, backfill: Backfill) -> None:
         """Go on with a read of all sessions: of this run where it stopped, or of an earlier run."""
@@ -124,34 +142,56 @@ class SessionFetcher:
 
     def _proceed(self, read: _Read) -> None:
         """Finish a read that has come to its end, or schedule its next page."""
-        if read.paginator.complete:
+        paginator = read.paginator
+        if self._is_at_end(read):
             self._finish(read)
             return
-        if read.full and (cursor := read.paginator.until) is not None:
+        # Only a cursor can be continued from after a restart.
+        if read.full and not paginator.by_offset and (cursor := paginator.until) is not None:
             self._history.async_update(transitions.set_backfill, Backfill(read.begun, cursor))
         self._schedule_next_page(read)
 
+    def _is_proof_due(self, read: _Read) -> bool:
+        """Whether the page that proves the end of a short one is needed, and may be read at once."""
+        return (
+            read.paginator.is_short
+            and not self._is_at_end(read)
+            and not self._client.rate_limiter.retry_in(Endpoint.HISTORY)
+        )
+
+    def _is_at_end(self, read: _Read) -> bool:
+        """Whether no page is left. A rolling read ends with a short page, unless sessions are missing then."""
+        if read.paginator.complete or read.full or not read.paginator.is_short:
+            return read.paginator.complete
+        return not self._conclusion(read).missing(self._history.state)
+
     def _finish(self, read: _Read) -> None:
         self._current = None
-        seen = read.paginator.seen
+        paginator = read.paginator
         known = any(queries.listed(self._history.state))
-        if read.paginator.truncated or (read.full and known and not seen):
-            # The read proves nothing of older sessions: the next poll begins anew.
+        is_empty = read.full and known and not paginator.seen
+        if is_empty or not (paginator.proves_absence or paginator.by_offset):
+            # The read may lack older sessions: the next poll begins anew.
             if read.full:
                 self._full_read_requested = True
                 self._history.async_update(transitions.set_backfill, None)
             return
-        complete = transitions.CompleteRead(
-            seen=seen,
+        if paginator.proves_absence:
+            self._history.async_update(
+                transitions.remove_missing, self._conclusion(read), dt_util.utcnow()
+            )
+        self._history.async_update(transitions.finish_read, read.begun, full=read.full)
+        if read.full:
+            # Sessions that are missing go once a second read misses them too.
+            self._full_read_requested = queries.awaits_second_read(self._history.state)
+
+    def _conclusion(self, read: _Read) -> CompleteRead:
+        return CompleteRead(
+            seen=read.paginator.seen - read.ahead,
             since=read.since,
             until=read.until,
             charger_ids=charger_ids(dr.async_get(self._hass), self._entry),
         )
-        self._history.async_update(transitions.remove_missing, complete, dt_util.utcnow())
-        self._history.async_update(transitions.finish_read, read.begun, full=read.full)
-        if read.full:
-            # Sessions that are missing go once a second read misses them too.
-            self._full_read_requested = bool(self._history.state.missing_since)
 
     def _schedule_next_page(self, read: _Read, wait: float = 0) -> None:
         if self._stopped:

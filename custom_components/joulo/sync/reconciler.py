@@ -9,7 +9,12 @@ from homeassistant.core import HomeAssistant, callback
 
 from ..api import Charger, ChargingSession, Energy
 from ..history import SessionHistory
-from ..repairs import async_clear_totals_mismatch, async_raise_totals_mismatch
+from ..issues import (
+    async_clear_totals_mismatch,
+    async_clear_unlisted_sessions,
+    async_raise_totals_mismatch,
+    async_raise_unlisted_sessions,
+)
 from ..sessions import queries, transitions
 
 if TYPE_CHECKING:
@@ -47,11 +52,16 @@ class TotalsReconciler:
 
         Raises the repair issue where a full read did not help, and deletes it where the totals agree.
         """
+        self._decide_on_unlisted(energy, chargers, now)
         state = self._history.state
-        if queries.has_active(state) or state.last_full_read is None or not self._fetcher.is_idle:
+        # Joulo's totals may hold a session already whose end has not been read yet.
+        is_settled = state.last_full_read is not None and not queries.has_unconfirmed(state)
+        if not is_settled or not self._fetcher.is_idle:
             return
         was_read_again = (
-            self._requested_at is not None and state.last_full_read >= self._requested_at
+            self._requested_at is not None
+            and state.last_full_read is not None
+            and state.last_full_read >= self._requested_at
         )
         if not was_read_again and self._next_at is not None and now < self._next_at:
             return
@@ -71,6 +81,23 @@ class TotalsReconciler:
             self._requested_at = now
             self._fetcher.request_full_read()
 
+    def _decide_on_unlisted(
+        self, energy: Energy, chargers: Iterable[Charger], now: datetime
+    ) -> None:
+        """Remove what Joulo does not list any more if its totals agree better then; else ask the user."""
+        state = self._history.state
+        if not state.unlisted:
+            async_clear_unlisted_sessions(self._hass, self._entry)
+            return
+        remaining = _completed(queries.without_unlisted(state))
+        if _total_gap(energy, remaining, chargers) < _total_gap(
+            energy, _completed(queries.listed(state)), chargers
+        ):
+            self._history.async_update(transitions.remove_unlisted, now)
+            async_clear_unlisted_sessions(self._hass, self._entry)
+        else:
+            async_raise_unlisted_sessions(self._hass, self._entry, len(state.unlisted))
+
     def _snooze(self, until: datetime | None) -> None:
         self._history.async_update(transitions.snooze_mismatch, until)
 
@@ -82,20 +109,39 @@ def _completed(sessions: Iterable[ChargingSession]) -> list[ChargingSession]:
 def energy_mismatch(
     energy: Energy, sessions: Iterable[ChargingSession], chargers: Iterable[Charger]
 ) -> float | None:
-    """Return by how many kWh the sessions miss Joulo's nearest total; None where they agree, or none was sent.
+    """Return by how many kWh the sessions miss Joulo's totals at most; None where they agree, or none was sent."""
+    gaps = _gaps(energy, sessions, chargers)
+    return max((kwh for kwh, tolerance in gaps if kwh > tolerance), default=None)
 
-    Joulo's totals count MID-certified chargers only, or all: either sum may equal either total.
+
+def _total_gap(
+    energy: Energy, sessions: Iterable[ChargingSession], chargers: Iterable[Charger]
+) -> float:
+    return fsum(kwh for kwh, _ in _gaps(energy, sessions, chargers))
+
+
+def _gaps(
+    energy: Energy, sessions: Iterable[ChargingSession], chargers: Iterable[Charger]
+) -> list[tuple[float, float]]:
+    """Return for each comparable total the kWh that the sessions miss it by, and the tolerance.
+
+    Where Joulo sends a total of all chargers, the other one counts the MID-certified ones only. They are
+    compared while every session's charger is listed: of others the certificate is not known. A single
+    total may count either.
     """
-    certified = {charger.id for charger in chargers if charger.mid_certified}
+    by_id = {charger.id: bool(charger.mid_certified) for charger in chargers}
     counted = [session for session in sessions if session.kwh is not None]
     everything = [session.kwh or 0.0 for session in counted]
-    mid_only = [session.kwh or 0.0 for session in counted if session.charger_id in certified]
-    totals = [total for total in (energy.total_kwh, energy.total_kwh_all) if total is not None]
-    differences = [
-        (abs(fsum(kwhs) - total), _TOLERANCE + _TOLERANCE_PER_SESSION * len(kwhs))
-        for kwhs in (everything, mid_only)
-        for total in totals
-    ]
-    if any(kwh <= tolerance for kwh, tolerance in differences):
-        return None
-    return min((kwh for kwh, _ in differences), default=None)
+    mid_only = [session.kwh or 0.0 for session in counted if by_id.get(session.charger_id)]
+    if energy.total_kwh_all is not None:
+        gaps = [_gap(everything, energy.total_kwh_all)]
+        if energy.total_kwh is not None and {each.charger_id for each in counted} <= by_id.keys():
+            gaps.append(_gap(mid_only, energy.total_kwh))
+        return gaps
+    if energy.total_kwh is None:
+        return []
+    return [min(_gap(kwhs, energy.total_kwh) for kwhs in (everything, mid_only))]
+
+
+def _gap(kwhs: list[float], total: float) -> tuple[float, float]:
+    return abs(fsum(kwhs) - total), _TOLERANCE + _TOLERANCE_PER_SESSION * len(kwhs)

@@ -1,0 +1,124 @@
+"""Repair issues: what a user has to know and only a user can mend. They are raised and cleared by themselves."""
+
+from typing import TYPE_CHECKING
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import issue_registry as ir
+
+from .const import DOMAIN
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
+
+_REST_SENSORS = "rest_sensors"
+UNLISTED_SESSIONS = "unlisted_sessions"
+_FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
+
+
+@callback
+def async_raise_missing_scope(
+    hass: HomeAssistant, entry: JouloConfigEntry, path: str, scope: str | None
+) -> None:
+    """Create the missing-permission issue of an endpoint, with the permission that the token lacks."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _missing_scope(entry, path),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key="missing_scope",
+        translation_placeholders={"account": entry.title, "path": path, "scope": scope or "?"},
+    )
+
+
+@callback
+def async_clear_missing_scope(hass: HomeAssistant, entry: JouloConfigEntry, path: str) -> None:
+    """Delete the missing-permission issue of an endpoint."""
+    ir.async_delete_issue(hass, DOMAIN, _missing_scope(entry, path))
+
+
+@callback
+def async_raise_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry, kwh: float) -> None:
+    """Create the issue that the history and Joulo's totals differ by some kWh, also after a full read."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _totals_mismatch(entry),
+        is_fixable=False,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key="disagreement",
+        translation_placeholders={"account": entry.title, "kwh": f"{kwh:.2f}"},
+    )
+
+
+@callback
+def async_clear_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue that the history and Joulo's totals differ."""
+    ir.async_delete_issue(hass, DOMAIN, _totals_mismatch(entry))
+
+
+@callback
+def async_raise_unlisted_sessions(hass: HomeAssistant, entry: JouloConfigEntry, count: int) -> None:
+    """Create the issue that Joulo does not list many sessions any more; its fix flow asks what becomes of them."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _unlisted_sessions(entry),
+        data={"entry_id": entry.entry_id},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=UNLISTED_SESSIONS,
+        translation_placeholders={"account": entry.title, "count": str(count)},
+    )
+
+
+@callback
+def async_clear_unlisted_sessions(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue of the sessions that Joulo does not list any more."""
+    ir.async_delete_issue(hass, DOMAIN, _unlisted_sessions(entry))
+
+
+@callback
+def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
+    """Create the issue that sensors of Joulo's own YAML are still there: one, however many accounts there are."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _REST_SENSORS,
+        is_fixable=False,
+        learn_more_url=_FROM_YAML,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=_REST_SENSORS,
+        translation_placeholders={"sensors": ", ".join(f"`{each}`" for each in entity_ids)},
+    )
+
+
+@callback
+def async_clear_rest_sensors(hass: HomeAssistant) -> None:
+    """Delete the issue of the YAML sensors, unless a user ignored it before a restart: the sensors may be late."""
+    issue = ir.async_get(hass).async_get_issue(DOMAIN, _REST_SENSORS)
+    if issue is not None and issue.active:
+        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+
+
+@callback
+def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete all issues of an account that is removed."""
+    issues = ir.async_get(hass).issues
+    for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
+        if entry.entry_id in issue_id:
+            ir.async_delete_issue(hass, domain, issue_id)
+    if not hass.config_entries.async_entries(DOMAIN):
+        ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+
+
+def _missing_scope(entry: JouloConfigEntry, path: str) -> str:
+    return f"missing_scope_{entry.entry_id}_{path}"
+
+
+def _totals_mismatch(entry: JouloConfigEntry) -> str:
+    return f"disagreement_{entry.entry_id}"
+
+
+def _unlisted_sessions(entry: JouloConfigEntry) -> str:
+    return f"{UNLISTED_SESSIONS}_{entry.entry_id}"
