@@ -174,6 +174,36 @@ async def test_a_running_session_lasts_until_the_next_full_hour_and_moves_on(
     assert (await event_of(hass, session.id)).end == session.ends_at
 
 
+async def test_the_end_of_a_running_session_lies_half_an_hour_ahead_at_least(
+    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    """Home Assistant plans `end` triggers 15 minutes before."""
+    session = account.start_session(GARAGE_ID, power_kw=12)
+    for _ in range(3 * 60):
+        await advance(POLL)
+        end = (await event_of(hass, session.id)).end
+        assert isinstance(end, datetime)
+        assert end - dt_util.utcnow() >= timedelta(minutes=30)
+
+
+async def test_the_night_the_clock_goes_back_is_shown(
+    hass: HomeAssistant, joulo: MockConfigEntry
+) -> None:
+    """A session from 02:44 in summer to 02:18 in winter; Home Assistant compares the times on the wall."""
+    await hass.config.async_set_time_zone("Europe/Amsterdam")
+    start, end = (
+        datetime(2025, 10, 26, 0, 44, tzinfo=UTC),
+        datetime(2025, 10, 26, 1, 18, tzinfo=UTC),
+    )
+    history_of(joulo).async_update(transitions.upsert_listed, [strange("night", start, end)])
+    event = await event_of(hass, "night")
+    assert event.start == start
+    assert isinstance(event.end, datetime)
+    assert event.end >= end
+    assert f"{dt_util.as_local(event.end):%H:%M}" == "02:45"
+    assert calendar(hass).event is None
+
+
 async def test_the_full_hour_passes_without_a_gap_while_joulo_is_silent(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:

@@ -38,7 +38,7 @@ async def test_a_charger_stands_below_its_account(
     assert garage is not None
     assert account.entry_type is dr.DeviceEntryType.SERVICE
     assert garage.via_device_id == account.id
-    assert (garage.name, garage.model) == ("Garage", "easee")
+    assert (garage.name, garage.model) == ("Garage", "Easee")
 
 
 async def test_a_new_charger_appears(

@@ -79,7 +79,7 @@ async def test_a_session_starts_grows_ends_and_stays_until_the_next(
     await advance(POLL)
     assert shown(hass, "garage_session_energy") == "0.2"
     assert shown(hass, "garage_active_rfid_tag") == TAG
-    assert last_reset(hass, "garage_session_energy") == session.started_at
+    assert shown(hass, "garage_session_start") == session.started_at.isoformat()
 
     await advance(3600 - POLL)
     assert shown(hass, "garage_session_energy") == "12.0"
@@ -101,7 +101,7 @@ async def test_a_session_starts_grows_ends_and_stays_until_the_next(
     await advance(POLL)
     assert shown(hass, "garage_session_energy") == "0.19"
     assert shown(hass, "garage_active_rfid_tag") == "unknown", "no card was used"
-    assert last_reset(hass, "garage_session_energy") == following.started_at
+    assert shown(hass, "garage_session_start") == following.started_at.isoformat()
 
 
 @pytest.mark.usefixtures("all_entities_enabled")
@@ -178,7 +178,7 @@ async def test_a_session_that_passed_while_home_assistant_was_down_is_shown(
     await hass.config_entries.async_setup(joulo.entry_id)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert shown(hass, "garage_session_energy") == "10.0"
-    assert last_reset(hass, "garage_session_energy") == NOW + timedelta(hours=2)
+    assert shown(hass, "garage_session_start") == (NOW + timedelta(hours=2)).isoformat()
     assert shown(hass, "garage_last_session_rfid_tag") == "OTHER"
     assert shown(hass, "garage_active_rfid_tag") == "unknown"
 

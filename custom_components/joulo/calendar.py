@@ -25,6 +25,8 @@ from .sessions.model import MAX_OPEN, HistoryState
 
 PARALLEL_UPDATES = 0
 
+_LEAST_AHEAD = timedelta(minutes=30)
+"""Time by which the shown end of an active session lies ahead: Home Assistant plans triggers 15 minutes before."""
 _SHORTEST = timedelta(minutes=1)
 """Length of an event whose session ends no later than it starts: Home Assistant refuses such an end."""
 
@@ -130,12 +132,17 @@ class _EventWriter:
         )
 
     def end(self, session: ChargingSession) -> datetime:
-        """Return the moment until which a session is shown: the next full hour, if it is active."""
-        end = session.ended_at or hour_of(self.now) + HOUR
+        """Return the moment until which a session is shown.
+
+        That of an active one is a full hour. It lies after the start on the clock on the wall too: Home
+        Assistant compares local times, also in the night in which the clock goes back.
+        """
+        end = session.ended_at or hour_of(self.now + _LEAST_AHEAD) + HOUR
         charger = self.history.chargers[self.charger_id]
         if session.ended_at is None and charger.active != session.id:
             end = min(end, session.started_at + MAX_OPEN)
-        return end if end > session.started_at else session.started_at + _SHORTEST
+        behind = _on_the_wall(session.started_at) - _on_the_wall(end)
+        return end if behind < timedelta() else end + behind + _SHORTEST
 
     def summary(self, session: ChargingSession) -> str:
         """Return the energy of a session, if it is known."""
@@ -153,3 +160,7 @@ class _EventWriter:
             if attributes[key] is not None
         )
         return "\n".join(lines)
+
+
+def _on_the_wall(moment: datetime) -> datetime:
+    return dt_util.as_local(moment).replace(tzinfo=None)

@@ -14,6 +14,17 @@ if TYPE_CHECKING:
 
 _DASHBOARD = "https://joulo.nl/dashboard"
 
+_MODELS = {
+    ConnectionType.EASEE: "Easee",
+    ConnectionType.WALLBOX: "Wallbox",
+    ConnectionType.ZAPTEC: "Zaptec",
+    ConnectionType.ENPHASE: "Enphase",
+    ConnectionType.OCPP: "OCPP",
+    ConnectionType.SMAPPEE: "Smappee",
+    ConnectionType.V2C: "V2C",
+}
+"""Proper names of the connections that have one."""
+
 
 def unique_id(device_key: str, key: str) -> str:
     """Return the unique id of an entity, by the key of its device and its own."""
@@ -83,7 +94,9 @@ class ChargerDevices:
         self._registry.async_get_or_create(
             config_entry_id=self._entry.entry_id,
             identifiers={(DOMAIN, charger.id)},
-            model=connection.value if isinstance(connection, ConnectionType) else UNDEFINED,
+            model=_MODELS.get(connection, UNDEFINED)
+            if isinstance(connection, ConnectionType)
+            else UNDEFINED,
             via_device_id=self._account_device_id,
             name=charger.nickname or UNDEFINED,
             # One without a nickname is called by what it is.

@@ -12,10 +12,10 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import (
-    PERCENTAGE,
     EntityCategory,
     UnitOfEnergy,
     UnitOfPower,
+    UnitOfRatio,
     UnitOfTime,
 )
 from homeassistant.core import HomeAssistant
@@ -116,16 +116,13 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         value_fn=lambda state: _STATUS.get(state.charger.status),
     ),
     EnergyDescription(
+        # No state class: a session's start may be corrected, and the recorder would count it again.
         key="session_energy",
-        state_class=SensorStateClass.TOTAL,
         value_fn=_of_session(lambda session: session.kwh),
-        last_reset_fn=_session_start,
     ),
     EreDescription(
         key="session_ere",
-        state_class=SensorStateClass.TOTAL,
         value_fn=_of_session(ere_credits),
-        last_reset_fn=_session_start,
     ),
     MomentDescription(
         key="session_start",
@@ -359,7 +356,7 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
     ),
     JouloSensorDescription(
         key="platform_fee",
-        native_unit_of_measurement=PERCENTAGE,
+        native_unit_of_measurement=UnitOfRatio.PERCENTAGE,
         available_fn=_me_answered,
         value_fn=lambda state: state.profile.effective_fee_pct if state.profile else None,
     ),

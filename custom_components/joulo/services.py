@@ -77,13 +77,22 @@ REGISTER_CHARGER: Final = probatio.Schema(
 @callback
 def async_setup_services(hass: HomeAssistant) -> None:
     """Register the actions."""
-    for name, action, schema in (
-        (SERVICE_GET_SESSIONS, _async_get_sessions, GET_SESSIONS),
-        (SERVICE_REGISTER_CHARGER, _async_register_charger, REGISTER_CHARGER),
-    ):
-        hass.services.async_register(
-            DOMAIN, name, action, schema=schema, supports_response=SupportsResponse.ONLY
-        )
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_GET_SESSIONS,
+        _async_get_sessions,
+        schema=GET_SESSIONS,
+        supports_response=SupportsResponse.ONLY,
+    )
+    # The response holds a password that lets a charger join the account.
+    service.async_register_admin_service(
+        hass,
+        DOMAIN,
+        SERVICE_REGISTER_CHARGER,
+        _async_register_charger,
+        schema=REGISTER_CHARGER,
+        supports_response=SupportsResponse.ONLY,
+    )
 
 
 async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:

@@ -44,8 +44,13 @@ _COLUMNS = (
 )
 _MOMENTS = ("started_at", "ended_at")
 
-_RUN_BY_SPREADSHEETS = re.compile(r"((?:^|[,;|\t\r\n])[\s\"]*)(?=[=+@-])")
-"""Beginning of a formula in a cell. Separators of other dialects count too: the spreadsheet may split there."""
+_INVISIBLE = r"\s\"\x00-\x1f\x7f-\x9f\u00ad\u180e\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff"
+_RUN_BY_SPREADSHEETS = re.compile(rf"((?:^|[,;|\t\r\n])[{_INVISIBLE}]*)(?=[=+@\-＝＋－＠])")  # noqa: RUF001
+"""Beginning of a formula in a cell.
+
+Separators of other dialects count too, since the spreadsheet may split there. So do characters that are not seen,
+and the full-width forms of `=`, `+`, `-` and `@`, which some spreadsheets run as well.
+"""
 
 
 def row(

@@ -4,11 +4,12 @@ import json
 from typing import Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
-from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.core import Context, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError, Unauthorized
 import pytest
-from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.common import MockConfigEntry, MockUser
 
+from custom_components.joulo.const import DOMAIN
 from tests.actions.calls import (
     call,
     device_id,
@@ -39,6 +40,24 @@ async def test_a_registered_charger_comes_with_what_it_needs_to_connect(
     }
     (request,) = cloud.requests
     assert (request.method, request.path) == ("POST", "/chargers")
+
+
+async def test_a_user_who_is_no_administrator_may_not_register_a_charger(
+    hass: HomeAssistant,
+    cloud: SimulatedCloud,
+    known: MockConfigEntry,
+    hass_read_only_user: MockUser,
+) -> None:
+    with pytest.raises(Unauthorized):
+        await hass.services.async_call(
+            DOMAIN,
+            "register_charger",
+            {"nickname": "Carport"},
+            blocking=True,
+            return_response=True,
+            context=Context(user_id=hass_read_only_user.id),
+        )
+    assert cloud.requests == []
 
 
 async def test_joulo_chooses_an_identity_where_none_is_given(

@@ -149,7 +149,15 @@ async def test_403_names_the_scope_that_is_missing(
     assert "chargers:read" in str(error)
 
 
-@pytest.mark.parametrize("body", ["", "<html>", "[]", "{}", '{"required_scope": {}}'])
+@pytest.mark.parametrize("body", ["", "<html>Access denied</html>", "[]"])
+async def test_403_of_a_firewall_is_a_fault_of_the_service(body: str) -> None:
+    async with client_of_status(403, text=body) as client:
+        error = await error_of(client.chargers())
+    assert isinstance(error, JouloServerError)
+    assert error.status == 403
+
+
+@pytest.mark.parametrize("body", ["{}", '{"required_scope": {}}'])
 async def test_403_without_a_scope_is_a_scope_error_all_the_same(body: str) -> None:
     async with client_of_status(403, text=body) as client:
         error = await error_of(client.chargers())
@@ -208,6 +216,18 @@ async def test_a_date_without_a_zone_is_utc_in_any_time_zone(
         error = await error_of(client.chargers())
     assert isinstance(error, JouloRateLimitError)
     assert error.retry_after == 120
+
+
+async def test_a_date_is_measured_against_the_clock_of_joulo() -> None:
+    """This machine's clock is three hours behind."""
+    headers = {
+        "Retry-After": "Mon, 15 Jun 2026 15:01:00 GMT",
+        "Date": "Mon, 15 Jun 2026 15:00:00 GMT",
+    }
+    async with client_of_status(429, headers=headers) as client:
+        error = await error_of(client.chargers())
+    assert isinstance(error, JouloRateLimitError)
+    assert error.retry_after == 60
 
 
 async def test_a_date_at_the_end_of_time_is_a_day_at_most() -> None:

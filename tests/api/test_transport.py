@@ -15,7 +15,6 @@ from custom_components.joulo.api import (
     JouloNotFoundError,
     JouloRateLimitError,
     JouloResponseError,
-    JouloScopeError,
     JouloServerError,
 )
 from custom_components.joulo.api.transport import Transport, error_of, read_body, read_error_field
@@ -77,7 +76,7 @@ async def test_post_sends_the_command_as_json_and_yields_the_response_of_any_sta
         (302, JouloResponseError),
         (400, JouloResponseError),
         (401, JouloAuthError),
-        (403, JouloScopeError),
+        (403, JouloServerError),
         (404, JouloNotFoundError),
         (429, JouloRateLimitError),
         (500, JouloServerError),

@@ -22,6 +22,9 @@ from .parsing import UnknownValue, parse_datetime, parse_integer, parse_object, 
 MAX_PAGE_SIZE: Final = 100
 """Sessions that Joulo sends on a page at most."""
 
+_MOST_LOGGED = 50
+"""Different problems that are logged at most: a document of nonsense would fill the log with words of its own."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -85,7 +88,7 @@ class DocumentParser:
             self._log_once(f"Joulo sent a {field} that this version does not know: {value!r}")
 
     def _log_once(self, message: str) -> None:
-        if message not in self._logged:
+        if message not in self._logged and len(self._logged) < _MOST_LOGGED:
             self._logged.add(message)
             _LOGGER.warning(message)
 

@@ -119,18 +119,27 @@ async def error_of(response: ClientResponse) -> JouloError:
     retry_after = response.headers.get("Retry-After")
     is_rate_limited = response.status == HTTPStatus.TOO_MANY_REQUESTS
     if is_rate_limited or (response.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after):
-        return JouloRateLimitError(_parse_retry_after(retry_after))
+        return JouloRateLimitError(_parse_retry_after(retry_after, response.headers.get("Date")))
     match response.status:
         case HTTPStatus.UNAUTHORIZED:
             return JouloAuthError()
         case HTTPStatus.FORBIDDEN:
-            return JouloScopeError(await read_error_field(response, "required_scope"))
+            return await _forbidden(response)
         case HTTPStatus.NOT_FOUND:
             return JouloNotFoundError()
         case status if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return JouloServerError(status)
         case status:
             return JouloResponseError(f"HTTP {status}")
+
+
+async def _forbidden(response: ClientResponse) -> JouloError:
+    """Return the error of a 403. Without JSON it comes from a firewall before Joulo, and tells nothing of the token."""
+    try:
+        document = parse_object(await read_body(response))
+    except JouloResponseError:
+        return JouloServerError(response.status)
+    return JouloScopeError(parse_text(document.get("required_scope")))
 
 
 def _secure_url(url: str) -> URL:
@@ -163,18 +172,26 @@ async def _send_once(request: ClientRequest, send: ClientHandlerType) -> ClientR
         raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
-def _parse_retry_after(header: str | None) -> float:
-    """Return the wait in seconds, at most a day, from a number or a date (RFC 9110, Retry-After)."""
+def _parse_retry_after(header: str | None, date: str | None) -> float:
+    """Return the wait in seconds, at most a day, from a number or a date (RFC 9110, Retry-After).
+
+    A date is compared with the response's own `date`, because the clock of this machine may be wrong.
+    """
     text = (header or "").strip()
     if text.isdecimal():
         # Nine digits already exceed a day; more of them would exceed the largest number we parse.
         text = text.lstrip("0")[:9] or "0"
     if (seconds := parse_number(text)) is None:
-        try:
-            moment = parsedate_to_datetime(text)
-            if moment.tzinfo is None:
-                moment = moment.replace(tzinfo=UTC)
-            seconds = (moment - datetime.now(UTC)).total_seconds()
-        except ValueError, OverflowError:
+        if (moment := _parse_http_date(text)) is None:
             return _DEFAULT_RETRY_AFTER
+        seconds = (moment - (_parse_http_date(date or "") or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
+
+
+def _parse_http_date(text: str) -> datetime | None:
+    """Return the moment of an HTTP date (RFC 9110, Date/Time Formats)."""
+    try:
+        moment = parsedate_to_datetime(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except ValueError, OverflowError:
+        return None
