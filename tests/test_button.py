@@ -159,13 +159,17 @@ async def test_retry_after_is_obeyed_by_those_who_press_again(
 
 
 @pytest.mark.refusals("unauthorized")
-async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
-    hass: HomeAssistant, account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry
+async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew_by_the_next_poll(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
 ) -> None:
     account.rotate_token()
     cloud.forget_requests()
-    for _ in range(2):
-        assert (await refusal(hass)).startswith("Joulo does not accept the token.")
-    await hass.async_block_till_done(wait_background_tasks=True)
+    assert (await refusal(hass)).startswith("Joulo does not accept the token.")
+    assert list(joulo.async_get_active_flows(hass, {SOURCE_REAUTH})) == []
+    await advance(POLL)
     assert len(list(joulo.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1
-    assert len(cloud.requests) == 1
+    assert len(cloud.requests) == 2

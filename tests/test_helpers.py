@@ -62,18 +62,20 @@ async def test_another_account_has_a_gate_of_its_own(
     assert (await neighbour.chargers()).data == ()
 
 
-async def test_a_refused_token_stays_refused_for_every_client(
+async def test_a_rejected_token_is_tried_once_by_each_new_client(
     hass: HomeAssistant, cloud: SimulatedCloud, known: Credentials, advance: Advance
 ) -> None:
-    cloud.fail("/chargers", Fault.UNAUTHORIZED, times=1)
-    with pytest.raises(JouloAuthError):
-        await async_get_client(hass, known).chargers()
-    await advance(86_400)
+    cloud.fail("/chargers", Fault.UNAUTHORIZED)
+    client = async_get_client(hass, known)
+    for _ in range(2):
+        with pytest.raises(JouloAuthError):
+            await client.chargers()
+        await advance(86_400)
     client = async_get_client(hass, known)
     for ask in (client.chargers, client.energy, client.account_profile, client.session_page):
         with pytest.raises(JouloAuthError):
             await ask()
-    assert len(cloud.requests) == 1
+    assert len(cloud.requests) == 3
 
 
 async def test_an_address_that_would_show_the_token_gets_no_client(hass: HomeAssistant) -> None:

@@ -77,7 +77,7 @@ class JouloRestartButton(JouloEntity[ChargerState], ButtonEntity):
         restart = coordinator.client.restart_charger(
             self._device_key, hard=self.entity_description.hard
         )
-        if not await async_send_command(self.hass, coordinator.config_entry, restart):
+        if not await async_send_command(restart):
             raise HomeAssistantError(
                 translation_domain=DOMAIN, translation_key="restart_not_verified"
             )

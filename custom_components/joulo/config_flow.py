@@ -205,19 +205,20 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
             chargers = (await client.chargers()).data
         except JouloRateLimitError:
             # The chargers were polled just now with the old token: then `/me` vouches for the new one.
-            account_id = await self._async_account_id(client)
+            account_id = await self._async_account_id(client, vouches=True)
             if account_id is None or entry is None or entry.unique_id is None:
                 raise
             return _Identity(entered, account_id, frozenset())
         account_id = await self._async_account_id(client)
         return _Identity(entered, account_id, frozenset(charger.id for charger in chargers))
 
-    async def _async_account_id(self, client: JouloClient) -> str | None:
+    async def _async_account_id(self, client: JouloClient, *, vouches: bool = False) -> str | None:
+        """Return the account's id, if `/me` tells it. Where it vouches for the token, a refusal is raised."""
         try:
             return (await client.account_profile()).data.id
-        except JouloAuthError:
-            raise
-        except JouloError:
+        except JouloError as error:
+            if vouches and isinstance(error, JouloAuthError):
+                raise
             return None
 
     def _abort_if_configured(

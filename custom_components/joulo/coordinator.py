@@ -171,7 +171,8 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         return data
 
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
-        if isinstance(error, JouloAuthError):
+        # A single refusal may be a hiccup of Joulo's: the next poll of the chargers decides.
+        if isinstance(error, JouloAuthError) and self.client.rate_limiter.token_rejected:
             return ConfigEntryAuthFailed(**translated_error(error))
         return UpdateFailed(**translated_error(error), retry_after=self._retry_after_error(error))
 
@@ -410,14 +411,14 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         """Return the answer of an endpoint that an account may lack; one that fails is silent."""
         try:
             answer = (await fetch()).data
-        except JouloAuthError:
-            raise
         except JouloNotFoundError, JouloScopeError:
             answer = None
         except JouloError as error:
+            if self.client.rate_limiter.token_rejected:
+                raise
             if endpoint not in self._silent:
                 self._silent.add(endpoint)
-                _LOGGER.warning("Joulo's %s cannot be read: %s", endpoint.path, error)
+                _LOGGER.info("Joulo's %s cannot be read: %s", endpoint.path, error)
             return None
         if endpoint in self._silent:
             self._silent.remove(endpoint)

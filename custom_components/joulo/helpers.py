@@ -73,8 +73,12 @@ def credentials_of(entry: JouloConfigEntry) -> Credentials:
 
 @callback
 def async_get_client(hass: HomeAssistant, credentials: Credentials) -> JouloClient:
-    """Return a client whose rate limiter remembers what was asked with these credentials before."""
+    """Return a client whose rate limiter remembers what was asked with these credentials before.
+
+    A token that Joulo has rejected may be tried once more.
+    """
     rate_limiter = hass.data.setdefault(_RATE_LIMITERS, {}).setdefault(credentials, RateLimiter())
+    rate_limiter.allow_one_try()
     session = async_get_clientsession(hass)
     return JouloClient(session, credentials.token, url=credentials.url, rate_limiter=rate_limiter)
 
@@ -90,7 +94,7 @@ def async_get_trial_client(
     """
     rate_limiters = hass.data.setdefault(_RATE_LIMITERS, {})
     before = rate_limiters.get(entered)
-    if before is not None and before.token_rejected:
+    if before is not None and before.is_refused:
         rate_limiters[entered] = before.for_replacement_token()
     elif before is None and current in rate_limiters:
         rate_limiters[entered] = rate_limiters[current].for_replacement_token()
@@ -116,18 +120,11 @@ def translated_error(error: JouloError) -> TranslatedError:
     }
 
 
-async def async_send_command[AnswerT](
-    hass: HomeAssistant, entry: JouloConfigEntry, command: Awaitable[AnswerT]
-) -> AnswerT:
-    """Return the result of a command to Joulo. Raise a translated HomeAssistantError if it fails.
-
-    A refused token starts reauthentication.
-    """
+async def async_send_command[AnswerT](command: Awaitable[AnswerT]) -> AnswerT:
+    """Return the result of a command to Joulo. Raise a translated HomeAssistantError if it fails."""
     try:
         return await command
     except JouloError as error:
-        if isinstance(error, JouloAuthError):
-            entry.async_start_reauth(hass)
         text = translated_error(error)
         if isinstance(error, JouloConnectionError) and error.sent:
             # Unlike a read, a command is not repeated: Joulo may have carried it out.

@@ -123,7 +123,7 @@ async def _async_register_charger(call: ServiceCall) -> ServiceResponse:
     order = chargers.client.register_charger(
         call.data[ATTR_NICKNAME], call.data.get(ATTR_OCPP_IDENTITY)
     )
-    answer = (await async_send_command(call.hass, entry, order)).to_dict()
+    answer = (await async_send_command(order)).to_dict()
     chargers.async_refresh_soon()
     return {key: answer[key] for key in ("id", "nickname", "connection_type", "status", "ocpp")}
 

@@ -137,11 +137,11 @@ async def test_what_joulo_objects_to_is_told_in_its_words(
 
 
 @pytest.mark.refusals("unauthorized")
-async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew(
-    hass: HomeAssistant, account: SimulatedAccount, known: MockConfigEntry
+async def test_a_token_that_is_not_accepted_any_more_is_asked_for_anew_by_the_next_poll(
+    hass: HomeAssistant, account: SimulatedAccount, known: MockConfigEntry, advance: Advance
 ) -> None:
     account.rotate_token()
     with pytest.raises(HomeAssistantError, match="Joulo does not accept the token"):
         await call(hass, "register_charger", nickname="Carport")
-    await hass.async_block_till_done(wait_background_tasks=True)
+    await advance(POLL)
     assert len(list(known.async_get_active_flows(hass, {SOURCE_REAUTH}))) == 1

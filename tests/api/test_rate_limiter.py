@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from freezegun.api import FrozenDateTimeFactory
@@ -226,7 +227,7 @@ async def test_an_endpoint_blocked_through_its_path_does_not_repeat_an_old_respo
 # Errors that block no endpoint, or more than one
 
 
-async def test_after_a_401_nothing_is_sent_at_all(
+async def test_after_two_401s_of_which_the_last_is_the_chargers_nothing_is_sent_at_all(
     client: JouloClient,
     cloud: SimulatedCloud,
     account: SimulatedAccount,
@@ -235,11 +236,56 @@ async def test_after_a_401_nothing_is_sent_at_all(
     await client.chargers()
     account.rotate_token()
     await error_of(client.energy())
+    freezer.tick(60)
+    await error_of(client.chargers())
     assert client.rate_limiter.token_rejected
     freezer.tick(30 * DAY)
     for fetch in (client.chargers, client.session_page, client.energy, client.account_profile):
         assert isinstance(await error_of(fetch()), JouloAuthError)
-    assert [request.path for request in cloud.requests] == ["/chargers", "/energy"]
+    assert [request.path for request in cloud.requests] == ["/chargers", "/energy", "/chargers"]
+
+
+async def test_401s_of_one_moment_count_as_one(
+    client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
+) -> None:
+    for path in ("/energy", "/me", "/chargers"):
+        cloud.fail(path, Fault.UNAUTHORIZED, times=1)
+    for fetch in (client.energy, client.account_profile, client.chargers):
+        await error_of(fetch())
+    assert not client.rate_limiter.token_rejected
+    freezer.tick(60)
+    assert await client.chargers()
+
+
+async def test_401s_of_another_endpoint_stop_nothing_while_the_chargers_answer(
+    client: JouloClient, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory
+) -> None:
+    cloud.fail("/me", Fault.UNAUTHORIZED)
+    for _ in range(5):
+        assert await client.chargers()
+        await error_of(client.account_profile())
+        freezer.tick(60)
+    assert not client.rate_limiter.token_rejected
+    assert cloud.count("/me") == 5
+
+
+@pytest.mark.parametrize("is_refused_again", [False, True])
+async def test_a_rejected_token_may_be_tried_once_when_the_user_asks_for_it(
+    client: JouloClient,
+    cloud: SimulatedCloud,
+    freezer: FrozenDateTimeFactory,
+    *,
+    is_refused_again: bool,
+) -> None:
+    cloud.fail("/chargers", Fault.UNAUTHORIZED, times=3 if is_refused_again else 2)
+    for _ in range(2):
+        await error_of(client.chargers())
+        freezer.tick(60)
+    client.rate_limiter.allow_one_try()
+    with suppress(JouloAuthError):
+        await client.chargers()
+    assert client.rate_limiter.token_rejected is is_refused_again
+    assert cloud.count("/chargers") == 3
 
 
 async def test_a_401_stands_although_another_endpoint_fails_later(
@@ -247,6 +293,8 @@ async def test_a_401_stands_although_another_endpoint_fails_later(
 ) -> None:
     cloud.fail("/energy", Fault.TIMEOUT)
     cloud.fail("/chargers", Fault.UNAUTHORIZED)
+    await error_of(client.chargers())
+    freezer.tick(60)
     hanging = asyncio.create_task(client.energy())
     await until(lambda: cloud.count("/energy") == 1)
     await error_of(client.chargers())
@@ -255,7 +303,7 @@ async def test_a_401_stands_although_another_endpoint_fails_later(
     assert client.rate_limiter.token_rejected
     freezer.tick(DAY)
     assert isinstance(await error_of(client.chargers()), JouloAuthError)
-    assert cloud.count("/chargers") == 1
+    assert cloud.count("/chargers") == 2
 
 
 async def test_a_request_that_never_reached_joulo_blocks_no_endpoint(

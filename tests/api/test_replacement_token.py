@@ -40,13 +40,13 @@ async def test_a_replacement_token_keeps_the_intervals_and_nothing_else(
     assert [request.path for request in cloud.requests] == ["/me"]
 
 
-async def test_a_replacement_token_may_be_tried_after_a_rejected_one(
+async def test_a_replacement_token_may_be_tried_at_once_after_a_refusal(
     client: JouloClient, url: str, account: SimulatedAccount
 ) -> None:
     token = account.rotate_token()
     await error_of(client.chargers())
     rate_limiter = client.rate_limiter.for_replacement_token()
-    assert (client.rate_limiter.token_rejected, rate_limiter.token_rejected) == (True, False)
+    assert (client.rate_limiter.is_refused, rate_limiter.is_refused) == (True, False)
     async with client_of(url, token=token, rate_limiter=rate_limiter) as after:
         assert await after.chargers()
 

@@ -23,6 +23,9 @@ from .errors import (
 _MISSING_INTERVAL = 86_400.0
 """Seconds until an optional endpoint that an account lacks is asked again."""
 
+_ONE_MOMENT = 30.0
+"""Seconds within which several refusals count as one: at set-up, several endpoints are asked at once."""
+
 type Query = Mapping[str, str]
 
 
@@ -118,7 +121,14 @@ class RateLimiter:
         self._results: dict[Endpoint, _Result] = {}
         self._earlier_results = earlier_results or {}
         self.token_rejected = False
-        """True once Joulo has rejected the token. No request is sent any more."""
+        """True once Joulo has refused the token twice. No request is sent any more."""
+        self._refused_at: float | None = None
+        """Time of the first refusal (monotonic seconds) since `/chargers` last answered."""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the token was refused since `/chargers` last answered."""
+        return self._refused_at is not None
 
     def sent_at(self, endpoint: Endpoint) -> float:
         """Return when the last request was sent (monotonic seconds), or -inf before the first one.
@@ -134,15 +144,22 @@ class RateLimiter:
     def for_replacement_token(self) -> RateLimiter:
         """Return the rate limiter of another token for the same account, or of a new try of this one.
 
-        It shares the timings, since Joulo's intervals hold for the account. The optional endpoints may
-        be asked at once: the new token may have a permission that this one lacks.
+        It shares the timings, since Joulo's intervals hold for the account. What this token was refused,
+        and the optional endpoints, may be asked at once: the new token may have a permission that this one
+        lacks.
         """
         timings = {
             endpoint: timing
             for endpoint, timing in self._timings.items()
-            if endpoint not in _OPTIONAL_ENDPOINTS
+            if endpoint not in _OPTIONAL_ENDPOINTS and not self._was_refused(endpoint)
         }
         return RateLimiter(timings, self._results)
+
+    def allow_one_try(self) -> None:
+        """Let a rejected token be tried once more: the user has asked for it. A refusal rejects it again at once."""
+        if self.token_rejected:
+            self.token_rejected = False
+            self._refused_at = -inf
 
     def adopt_responses(self) -> None:
         """Take over the responses of the token before, once both are known to be of one account.
@@ -180,6 +197,8 @@ class RateLimiter:
             except JouloError as error:
                 self._results[endpoint] = _Failure(query, error)
                 raise
+            if endpoint is Endpoint.CHARGERS:
+                self._refused_at = None
             response = Response(data, sent_at)
             self._results[endpoint] = _Success(query, body, response)
             return response
@@ -242,9 +261,7 @@ class RateLimiter:
         """Return the seconds for which an error blocks its endpoint; apply its effect on other requests."""
         match error:
             case JouloAuthError():
-                self.token_rejected = True
-                # The account's next token may be tried at once.
-                return 0.0
+                self._note_refusal(endpoint)
             case JouloConnectionError(sent=False):
                 return 0.0
             case JouloRateLimitError():
@@ -252,6 +269,20 @@ class RateLimiter:
             case JouloNotFoundError() | JouloScopeError() if endpoint in _OPTIONAL_ENDPOINTS:
                 return _MISSING_INTERVAL
         return endpoint.interval
+
+    def _note_refusal(self, endpoint: Endpoint) -> None:
+        """Reject the token if `/chargers` refuses it after an earlier refusal; one alone may be a hiccup of Joulo's."""
+        now = time.monotonic()
+        if self._refused_at is None:
+            self._refused_at = now
+        elif endpoint is Endpoint.CHARGERS and now - self._refused_at >= _ONE_MOMENT:
+            self.token_rejected = True
+
+    def _was_refused(self, endpoint: Endpoint) -> bool:
+        match self._results.get(endpoint):
+            case _Failure(error=JouloAuthError()):
+                return True
+        return False
 
     def _block_path(self, path: str, error: JouloRateLimitError) -> None:
         """Block all endpoints with the path of a rate-limited request: Joulo does not tell them apart."""
