@@ -51,6 +51,7 @@ from homeassistant.helpers import frame
 from homeassistant.helpers.recorder import async_initialize_recorder
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
+from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant
 
 from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
@@ -292,6 +293,7 @@ async def measure_import(
     history = SessionHistory(hass, entry.entry_id)
     await history.async_load()
     importer = StatisticsImporter(hass, entry, history)
+    history.async_update(transitions.finish_read, dt_util.utcnow(), full=True)
     async with blocks.during("statistics, all"):
         begun = perf_counter()
         await importer.async_write()

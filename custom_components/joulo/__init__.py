@@ -81,13 +81,14 @@ async def _async_prefetch(client: JouloClient) -> None:
 async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
     """Read the sessions and the account; after that publish events and statistics, with their values."""
     data = entry.runtime_data
+    importer = StatisticsImporter(hass, entry, data.history)
     await asyncio.gather(
         create_eager_task(data.sessions.async_refresh_or_soon()),
         create_eager_task(data.account.async_refresh_or_soon()),
     )
     data.publisher.async_start()
     if "recorder" in hass.config.components:
-        StatisticsImporter(hass, entry, data.history).async_start()
+        importer.async_start()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:

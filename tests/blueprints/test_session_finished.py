@@ -115,10 +115,10 @@ async def test_euros_that_nobody_knows_yet_are_left_out(
     advance: Advance,
 ) -> None:
     await tell()
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
     account.start_session(GARAGE_ID, power_kw=10, tag=TAG)
     await advance(POLL)
     await advance(3600 - POLL)
-    cloud.fail("/sessions", Fault.SERVER_ERROR)
     account.end_session(GARAGE_ID)
     for _ in range(16):
         await advance(POLL)

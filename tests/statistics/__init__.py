@@ -89,9 +89,9 @@ def read_twice(history: SessionHistory, seen: Iterable[str], begun: datetime = N
         history.async_update(transitions.remove_missing, read, moment)
 
 
-def finish_reading(history: SessionHistory) -> None:
+def finish_reading(history: SessionHistory, begun: datetime = NOW) -> None:
     """Let nothing be left to be read."""
-    history.async_update(transitions.finish_read, NOW, full=True)
+    history.async_update(transitions.finish_read, begun, full=True)
 
 
 async def name_of(hass: HomeAssistant, recorder: Recorder, statistic_id: str) -> str | None:

@@ -1,7 +1,7 @@
 """A recorder, a history whose sessions it is to hold, and the importer between them."""
 
 from collections.abc import AsyncGenerator, Generator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 import logging
 from typing import Any
 from unittest.mock import patch
@@ -22,6 +22,7 @@ from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.statistics import importer as importer_module
 from custom_components.joulo.statistics.importer import StatisticsImporter
+from tests.conftest import NOW
 from tests.statistics import Recorded, Row, finish_reading
 
 
@@ -60,6 +61,7 @@ async def importer(
 ) -> AsyncGenerator[StatisticsImporter]:
     """Return an importer that has been started."""
     importer = StatisticsImporter(hass, owner, history)
+    finish_reading(history, NOW + timedelta(seconds=1))
     importer.async_start()
     yield importer
     await owner._async_process_on_unload(hass)

@@ -109,6 +109,35 @@ async def test_an_end_that_joulo_does_not_list_is_told_after_a_quarter_of_an_hou
     assert types(fired) == [STARTED, COMPLETED]
 
 
+async def test_a_session_that_joulo_lists_as_open_is_waited_for_a_day(
+    history: SessionHistory, fired: Mock, advance: Advance
+) -> None:
+    """Two sockets can share a charger, which then shows the newest session only; and cars pause."""
+    open_session = replace(completed(), started_at=NOW, ended_at=None, kwh=7.76)
+    history.async_update(transitions.apply_report, [charger(session="s", started_at=NOW)], NOW)
+    history.async_update(transitions.upsert_listed, [open_session])
+    history.async_update(transitions.apply_report, [charger()], NOW)
+    await advance(23 * 3600)
+    assert types(fired) == [STARTED]
+    ended = replace(open_session, ended_at=NOW + timedelta(hours=23), kwh=34.42)
+    history.async_update(transitions.upsert_listed, [ended])
+    await advance(0)
+    assert types(fired) == [STARTED, COMPLETED]
+    assert fired.call_args.args[1]["energy_kwh"] == 34.42
+
+
+async def test_a_session_that_stays_open_for_more_than_a_day_is_completed_all_the_same(
+    history: SessionHistory, fired: Mock, advance: Advance
+) -> None:
+    open_session = replace(completed(), started_at=NOW, ended_at=None, kwh=7.76)
+    history.async_update(transitions.apply_report, [charger(session="s", started_at=NOW)], NOW)
+    history.async_update(transitions.upsert_listed, [open_session])
+    history.async_update(transitions.apply_report, [charger()], NOW)
+    await advance(0)
+    await advance(86_400 + 1)
+    assert types(fired) == [STARTED, COMPLETED]
+
+
 async def test_a_completion_has_the_value_that_the_list_brought_along(
     hass: HomeAssistant, history: SessionHistory, fired: Mock
 ) -> None:

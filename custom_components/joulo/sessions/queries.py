@@ -31,12 +31,13 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that has not been fired: when it happened, and whether Joulo lists it."""
+    """An event that has not been fired: when it happened, and how Joulo lists its session, with an end or open."""
 
     at: datetime
     type: SessionEventType
     session: ChargingSession
     is_confirmed: bool
+    is_listed_open: bool
 
 
 def charger_ids(state: HistoryState) -> set[str]:
@@ -166,8 +167,9 @@ def pending_events(state: HistoryState, charger_id: str, until: datetime) -> Ite
         )
         for event_type, at in moments:
             if at is not None and event_type not in announced and since <= at <= until:
-                is_confirmed = charger.records[session.id].is_confirmed
-                yield PendingEvent(at, event_type, session, is_confirmed)
+                record = charger.records[session.id]
+                is_open = record.listed is not None and record.listed.ended_at is None
+                yield PendingEvent(at, event_type, session, record.is_confirmed, is_open)
 
 
 def _active_record(charger: ChargerHistory) -> SessionRecord | None:

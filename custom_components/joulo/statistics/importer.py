@@ -69,6 +69,8 @@ class StatisticsImporter:
         self._hass = hass
         self.entry = entry
         self.history = history
+        self._last_read = history.state.last_read
+        """Beginning of the last read of an earlier run."""
         self._devices = dr.async_get(hass)
         self._importers = hass.data.setdefault(_IMPORTERS, [])
         self._cancel: CALLBACK_TYPE | None = None
@@ -79,7 +81,7 @@ class StatisticsImporter:
         """Write from now on, until the entry is unloaded."""
         self._importers.append(self)
         self._async_write_soon()
-        changes = Change.SESSIONS | Change.VALUES | Change.SYNC
+        changes = Change.SESSIONS | Change.VALUES | Change.SYNC | Change.PLANNING
         for unsubscribe in (
             partial(self._importers.remove, self),
             self.history.async_listen(self._async_write_soon, changes),
@@ -113,8 +115,12 @@ class StatisticsImporter:
             self._cancel = None
 
     async def async_write(self) -> None:
-        """Write the rows that the recorder lacks, once all is known: a session not read yet would count as gone."""
-        if self.history.state.last_full_read is None:
+        """Write the rows that the recorder lacks, once all is known: a session not read yet would count as gone.
+
+        The history may be an old file, so this run has to have completed a read of its own.
+        """
+        state = self.history.state
+        if state.last_full_read is None or state.last_read == self._last_read:
             return
         try:
             for charger_id in self._own_chargers():

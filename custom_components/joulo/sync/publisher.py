@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 _CONFIRMATION_TIMEOUT = timedelta(minutes=15)
 """Time for which a completion waits until Joulo lists the end, with the final figures."""
+_OPEN_TIMEOUT = timedelta(days=1)
+"""Time for which it waits while Joulo lists the session as open: two sockets can share a charger, and cars pause."""
 _LOOK_AHEAD = timedelta(days=1)
 """A start or an end that lies this far ahead is waited for: Joulo's clock is not ours."""
 _LATE_AFTER = timedelta(days=1)
@@ -50,7 +52,7 @@ class SessionEventPublisher:
         self._noticed_at: dict[str, datetime] = {}
         """Moments at which an end was noticed that Joulo does not list yet, by session id."""
         self._upcoming_at: datetime | None = None
-        """Moment of the next event that lies ahead."""
+        """Moment of the next event that lies ahead, or at which one has waited long enough."""
         self._cancel_timeout: CALLBACK_TYPE | None = None
         self._lock = asyncio.Lock()
         self._started = False
@@ -125,14 +127,13 @@ class SessionEventPublisher:
                 upcoming.append(event.at)
                 continue
             noticed_at = self._noticed_at.get(event.session.id, now)
-            if (
-                event.type is SessionEventType.STARTED
-                or event.is_confirmed
-                or now - noticed_at >= _CONFIRMATION_TIMEOUT
-            ):
+            timeout = _OPEN_TIMEOUT if event.is_listed_open else _CONFIRMATION_TIMEOUT
+            timeout_at = noticed_at + timeout
+            if event.type is SessionEventType.STARTED or event.is_confirmed or now >= timeout_at:
                 due.append(event)
             else:
                 waiting[event.session.id] = noticed_at
+                upcoming.append(timeout_at)
         self._noticed_at = waiting
         self._upcoming_at = min(upcoming, default=None)
         return due
@@ -148,12 +149,9 @@ class SessionEventPublisher:
     def _schedule_timeout(self) -> None:
         """Schedule the next publication: at the next event, or when an unconfirmed end has waited long enough."""
         self._cancel()
-        moments = [noticed_at + _CONFIRMATION_TIMEOUT for noticed_at in self._noticed_at.values()]
         if self._upcoming_at is not None:
-            moments.append(self._upcoming_at)
-        if moments:
             self._cancel_timeout = async_track_point_in_utc_time(
-                self._hass, self.async_schedule, min(moments)
+                self._hass, self.async_schedule, self._upcoming_at
             )
 
     @callback
