@@ -24,7 +24,6 @@ from custom_components.joulo.const import DOMAIN
 from tests.home import Home
 from tests.simulator import (
     DEMO_TOKEN,
-    Fault,
     SimulatedAccount,
     SimulatedCloud,
     seeded_account,
@@ -193,20 +192,14 @@ def all_entities_enabled() -> Generator[None]:
 def settle(hass: HomeAssistant, cloud: SimulatedCloud, freezer: FrozenDateTimeFactory) -> Settle:
     """Return a function that waits for what is under way; a request that hangs is waited out."""
 
-    def hangs() -> bool:
-        return any(
-            request.fault is Fault.TIMEOUT and cloud.wall() - request.at < timedelta(seconds=15)
-            for request in cloud.requests[-5:]
-        )
-
     async def settle() -> None:
-        if not cloud.is_faulty:
-            await hass.async_block_till_done(wait_background_tasks=True)
-            return
         done = asyncio.ensure_future(hass.async_block_till_done(wait_background_tasks=True))
         while not done.done():
-            await asyncio.sleep(0)
-            if hangs():
+            hanging = asyncio.ensure_future(cloud.hanging.wait())
+            await asyncio.wait({done, hanging}, return_when=asyncio.FIRST_COMPLETED)
+            hanging.cancel()
+            if cloud.hanging.is_set():
+                cloud.hanging.clear()
                 freezer.tick(16)
 
     return settle

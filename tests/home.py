@@ -1,5 +1,6 @@
 """A Home Assistant with one Joulo entry, in verbs: what tests do to it again and again."""
 
+import asyncio
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -92,12 +93,37 @@ class Home:
         In a crash nothing more is written. Nothing stays in memory, so nothing but what is on the disk
         knows when Joulo was asked last.
         """
-        on_disk = deepcopy(self.storage.get(self.storage_key))
+        on_disk = self._on_disk() if crash else None
         await self.unload()
-        if crash:
-            self.storage.pop(self.storage_key, None)
-            if on_disk is not None:
-                self.storage[self.storage_key] = on_disk
+        await self._start_again(away, on_disk)
+
+    async def lose_power(self, steps: int, *, away: float) -> None:
+        """Let the power fail after so many steps of the event loop, and come back so many seconds later.
+
+        Whatever the process would still do after the failure reaches neither the disk nor Joulo.
+        """
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        on_disk = self._on_disk()
+        self.cloud.unplugged = True
+        await self.settle()
+        await self.unload()
+        self.cloud.unplugged = False
+        await self._start_again(away, on_disk)
+
+    def _on_disk(self) -> dict[str, Any]:
+        return {
+            key: deepcopy(content)
+            for key, content in self.storage.items()
+            if key.startswith(f"{DOMAIN}.")
+        }
+
+    async def _start_again(self, away: float, on_disk: dict[str, Any] | None) -> None:
+        """Start after a while; by what was on the disk at a moment, or by what is there."""
+        if on_disk is not None:
+            for key in self._on_disk():
+                del self.storage[key]
+            self.storage.update(on_disk)
         self.hass.data.pop(_RATE_LIMITERS)
         self.freezer.tick(away)
         self.hass.set_state(CoreState.starting)

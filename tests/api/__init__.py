@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from itertools import chain, repeat
 import json
+import os
 from pathlib import Path
 import traceback
 from typing import Any
@@ -18,7 +19,9 @@ from tests.simulator import DEMO_TOKEN
 
 type Handler = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
 
-TRIALS = settings(max_examples=200, deadline=None, derandomize=True)
+TRIALS = settings(
+    max_examples=int(os.environ.get("NONSENSE_TRIALS", "200")), deadline=None, derandomize=True
+)
 # Home Assistant's plugin freezes the garbage collector; hypothesis then misses its own reference.
 FROZEN_GARBAGE = pytest.mark.filterwarnings("ignore:It looks like `register_random`")
 

@@ -20,6 +20,8 @@ from custom_components.joulo.api import (
     Response,
     SessionPage,
 )
+from tests import nonsense
+from tests.nonsense import places
 
 from . import FROZEN_GARBAGE, TRIALS, client_receiving, payload
 
@@ -48,15 +50,7 @@ def nested(depth: int) -> list[Any]:
     return nest
 
 
-AWKWARD = st.sampled_from(
-    [
-        *(None, True, False, 0, -1, 1e308, 10**400, 10**4000, nan, inf, -inf, -0.0),
-        *("", " ", "NaN", "-Infinity", "1e400", "12,5", "\ud800", "\x00", "x" * 300, "٣"),
-        *("2026-13-45T99:99:99Z", "0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59"),
-        *("2026-04-08\ud80018:30:00Z", "2026-04-31", "2026-W15-3", "24:00"),
-        *([], {}, [None], [[]], [{}], {"id": None}, nested(300)),
-    ]
-)
+AWKWARD = st.sampled_from([*nonsense.AWKWARD, nested(300)])
 ANYTHING = st.recursive(
     AWKWARD | st.integers() | st.floats() | st.text(max_size=30) | st.datetimes().map(str),
     lambda inner: (
@@ -64,15 +58,6 @@ ANYTHING = st.recursive(
     ),
     max_leaves=5,
 )
-
-
-def places(container: Any) -> Iterator[tuple[Any, Any]]:
-    """Yield every container in a document with every key or index in it."""
-    keys = container if isinstance(container, dict) else range(len(container))
-    for key in keys:
-        yield container, key
-        if isinstance(container[key], (dict, list)):
-            yield from places(container[key])
 
 
 @st.composite

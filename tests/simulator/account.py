@@ -202,6 +202,17 @@ class SimulatedAccount:
         self._keep_meter(session.charger_id, session.kwh_at(self.clock()))
         return session
 
+    def put_back_session(self, session: SimulatedSession) -> None:
+        """Enter a removed session again; the meter keeps its reading."""
+        self._keep_meter(session.charger_id, -session.kwh_at(self.clock()))
+        self.record_session(session)
+
+    def move_session(self, session_id: str, charger_id: str) -> None:
+        """Give a session to another charger; the meters keep their readings."""
+        session = self.remove_session(session_id)
+        session.charger_id = charger_id
+        self.put_back_session(session)
+
     # The books, which tests compare with. They hold completed sessions only.
 
     def completed(

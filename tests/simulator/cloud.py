@@ -1,7 +1,10 @@
 """The cloud around the accounts: tokens, rate limits, faults, and a record of every request."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 import datetime as dt
+from typing import Any
 
 from .account import SimulatedAccount
 from .answers import Json
@@ -51,6 +54,11 @@ class SimulatedCloud:
         self.ever_refused: list[RecordedRequest] = []
         self.ever_unauthorized: list[RecordedRequest] = []
         self.retry_after_as_date = False
+        self.unplugged = False  # requests reach nobody, and leave no record
+        self.garble: Callable[[Json], Any] | None = None  # what becomes of every good answer
+        self.hanging = (
+            asyncio.Event()
+        )  # set when a request gets no answer, for whoever wants to wait that out
         self._faults: dict[str, PlannedFault] = {}
 
     @property
@@ -77,11 +85,6 @@ class SimulatedCloud:
         self.requests.clear()
 
     # Faults
-
-    @property
-    def is_faulty(self) -> bool:
-        """Whether any endpoint fails, or will."""
-        return bool(self._faults)
 
     def fail(
         self,

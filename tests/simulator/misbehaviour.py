@@ -58,6 +58,12 @@ def damaged(fault: Fault, good: web.Response) -> web.Response:
     return web.Response(body=body, content_type="application/json")
 
 
+def garbled(garble: Callable[[Any], Any], good: web.Response) -> web.Response:
+    """Return the good answer with another document in it."""
+    body = _reworked(garble)(_bytes(good))
+    return web.Response(body=body, status=good.status, content_type="application/json")
+
+
 async def cut_off(request: web.Request, good: web.Response) -> web.StreamResponse:
     """Send half of the announced answer and close the connection."""
     response = web.StreamResponse(headers={"Content-Type": "application/json"})

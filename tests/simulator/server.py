@@ -16,7 +16,7 @@ from .answers import Json, Query, Refusal
 from .cloud import RecordedRequest, SimulatedCloud
 from .faults import UNCOUNTED, Fault, PlannedFault, retry_after_header
 from .keys import ACCOUNT, CLOUD, STOPPING
-from .misbehaviour import cut_off, damaged, drop, error, spoiled
+from .misbehaviour import cut_off, damaged, drop, error, garbled, spoiled
 
 HOST = "127.0.0.1"
 
@@ -94,6 +94,8 @@ def _contract(cloud: SimulatedCloud, prefix: str) -> Callable[..., Awaitable[web
     async def keep(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path.startswith(control.PREFIX):
             return await handler(request)
+        if cloud.unplugged:
+            return drop(request)
         record = RecordedRequest(
             method=request.method,
             path=request.path.removeprefix(prefix),
@@ -128,7 +130,8 @@ async def _answer(
         cloud.limits.note(account.id, record, record.at)
     request[ACCOUNT] = account
     if planned is None:
-        return await _good(request, handler)
+        good = await _good(request, handler)
+        return good if cloud.garble is None else garbled(cloud.garble, good)
     record.fault = planned.fault
     return await _faulty(planned, record.path, request, handler)
 
@@ -171,6 +174,7 @@ async def _faulty(
         return answer
     match planned.fault:
         case Fault.TIMEOUT:
+            request.app[CLOUD].hanging.set()
             await request.app[STOPPING].wait()
             return drop(request)
         case Fault.DROPPED:

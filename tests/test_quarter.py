@@ -1,0 +1,175 @@
+"""A quarter with Joulo and everything that goes wrong in one; in the end all books agree.
+
+While something charges, time moves by minutes; else by hours, with what is due run once: timer by timer a
+quarter would take minutes. Polls come every 15 minutes, and the account's past is two months. Two short
+quarters run with every test; `python -m benchmarks.quarter` runs many whole ones.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from functools import partial
+from math import fsum
+import os
+import random
+from random import Random
+from typing import Any
+
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.recorder.core import Recorder
+from homeassistant.components.recorder.statistics import get_last_statistics
+from homeassistant.const import EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+import pytest
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+
+from tests.conftest import Advance
+from tests.home import Home
+from tests.quarter import DAY, Quarter, WorldClock, beginning, time_zone
+from tests.simulator import SimulatedAccount, SimulatedCloud, seeded_account
+
+STARTED, COMPLETED = "session_started", "session_completed"
+SEEDS = range(1, 1 + int(os.environ.get("QUARTER_SEEDS", "2")))
+DAYS = int(os.environ.get("QUARTER_DAYS", "25"))
+
+type Told = dict[tuple[str, str], dict[str, Any]]
+"""What event entities have told, by entity and moment: a restart shows the last of it again."""
+
+
+@pytest.fixture(params=SEEDS)
+def seed(request: pytest.FixtureRequest) -> int:
+    """Return the seed that a quarter is drawn from."""
+    drawn: int = request.param
+    return drawn
+
+
+@pytest.fixture(autouse=True)
+def _now(freezer: FrozenDateTimeFactory, seed: int) -> None:
+    """Begin at the installation of the seed."""
+    freezer.move_to(beginning(seed))
+
+
+@pytest.fixture
+def world() -> WorldClock:
+    """Return the true time, which the cloud and the account live by."""
+    return WorldClock()
+
+
+@pytest.fixture
+def account(seed: int, world: WorldClock) -> SimulatedAccount:
+    """Return an account with two months of sessions on three chargers."""
+    return seeded_account(beginning(seed), days=60, clock=world)
+
+
+@pytest.fixture
+def recorder_config() -> dict[str, Any]:
+    """Let the recorder keep statistics only."""
+    return {"exclude": {"entity_globs": ["*"]}}
+
+
+@pytest.fixture
+def recorder(_now: None, recorder_mock: Recorder, caplog: pytest.LogCaptureFixture) -> Recorder:
+    """Return a recorder that has begun when the test does; a quarter of details stays out of the log."""
+    for name in (None, "homeassistant.components.recorder", "sqlalchemy.engine"):
+        caplog.set_level("WARNING", name)
+    return recorder_mock
+
+
+@pytest.fixture
+def told(hass: HomeAssistant, cloud: SimulatedCloud) -> Told:
+    """Return what the event entities have told so far, as it grows; after a power cut nobody hears."""
+    told: Told = {}
+
+    @callback
+    def listen(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state is None or cloud.unplugged:
+            return
+        if state.domain == "event" and "session_id" in state.attributes:
+            told[state.entity_id, state.state] = dict(state.attributes)
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, listen)
+    return told
+
+
+def tally(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
+    """Return how often each start and each completion was told."""
+    return Counter((event["event_type"], event["session_id"]) for event in events)
+
+
+async def in_calendar(home: Home, name: str) -> list[float]:
+    """Return the kWh of every session in a charger's calendar."""
+    entity_id = f"calendar.{name}_charging_sessions"
+    now = home.cloud.wall()
+    data = {
+        "entity_id": entity_id,
+        "start_date_time": now - 400 * DAY,
+        "end_date_time": now + 60 * DAY,
+    }
+    answer: Any = await home.hass.services.async_call(
+        "calendar", "get_events", data, blocking=True, return_response=True
+    )
+    return [float(event["summary"].split()[0]) for event in answer[entity_id]["events"]]
+
+
+async def in_statistics(hass: HomeAssistant, recorder: Recorder, charger_id: str) -> float:
+    """Return the last sum of a charger's energy."""
+    await async_wait_recording_done(hass)
+    statistic = f"joulo:{charger_id.replace('-', '_')}_energy"
+    last = partial(get_last_statistics, hass, 1, statistic, convert_units=False, types={"sum"})
+    total = (await recorder.async_add_executor_job(last))[statistic][0]["sum"]
+    assert total is not None
+    return total
+
+
+async def test_after_a_quarter_of_trouble_all_books_agree_and_each_session_was_told_once(
+    new_home: Home,
+    account: SimulatedAccount,
+    world: WorldClock,
+    recorder: Recorder,
+    told: Told,
+    jump: Advance,
+    seed: int,
+) -> None:
+    """Corrections, removals, returns, moves, late sessions, outages, power cuts, wrong clocks, a clock change."""
+    home, hass = new_home, new_home.hass
+    home.cloud.wall = world
+    await hass.config.async_set_time_zone(time_zone(seed))
+    past = {charger.id: account.energy_total(charger.id) for charger in account.chargers}
+    quarter = Quarter(home, world, Random(seed), DAYS)
+    random.seed(seed)  # of which Home Assistant draws when in a second it polls
+    hass.config_entries.async_update_entry(home.entry, options={"chargers_interval": 900})
+    await home.set_up()
+    await quarter.pass_by(jump)
+
+    assert quarter.happenings == []
+    due = [(COMPLETED, session.id) for session in quarter.sessions]
+    due += [(STARTED, s.id) for s in quarter.sessions if s.started_at >= quarter.begin]
+    assert tally(told.values()) == Counter(due)
+    delivered = {
+        event["session_id"]: event["energy_kwh"]
+        for event in told.values()
+        if event["event_type"] == COMPLETED
+    }
+    rows = await home.sessions()
+    for charger in account.chargers:
+        name = charger.nickname.lower()
+        calendar = await in_calendar(home, name)
+        assert len(calendar) == account.session_total(charger.id)
+        events = [delivered[each] for each, at in quarter.charged_at.items() if at == charger.id]
+        books = {
+            "statistics": await in_statistics(hass, recorder, charger.id),
+            "calendar": fsum(calendar),
+            "history": fsum(r["energy_kwh"] for r in rows if r["charger_id"] == charger.id),
+            "sensor": home.number(f"sensor.{name}_total_energy"),
+            "events": past[charger.id] + fsum(events) + quarter.revised[charger.id],
+        }
+        joulo = account.energy_total(charger.id)
+        assert books == pytest.approx(dict.fromkeys(books, joulo), abs=0.01)
+    of_account = {
+        "joulo_total_energy": account.energy_total(mid_only=True),
+        "joulo_total_energy_of_all_chargers": account.energy_total(),
+        "joulo_sessions_known": account.session_total(),
+    }
+    assert {key: home.number(f"sensor.{key}") for key in of_account} == pytest.approx(of_account)
