@@ -10,8 +10,8 @@ from typing import Any
 from unittest.mock import PropertyMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.const import CONF_TOKEN, CONF_URL
-from homeassistant.core import HomeAssistant
+from homeassistant.const import CONF_TOKEN, CONF_URL, EVENT_STATE_CHANGED
+from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
@@ -21,6 +21,7 @@ from syrupy.assertion import SnapshotAssertion
 
 import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
 from custom_components.joulo.const import DOMAIN
+from tests.events import Told
 from tests.home import Home
 from tests.simulator import (
     DEMO_TOKEN,
@@ -179,6 +180,23 @@ def advance(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Advance:
         await hass.async_block_till_done(wait_background_tasks=True)
 
     return advance
+
+
+@pytest.fixture
+def told(hass: HomeAssistant, cloud: SimulatedCloud) -> Told:
+    """Return what the event entities have told so far, as it grows; after a power cut nobody hears."""
+    told: Told = {}
+
+    @callback
+    def listen(event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        if state is None or cloud.unplugged:
+            return
+        if state.domain == "event" and "session_id" in state.attributes:
+            told[state.entity_id, state.state] = dict(state.attributes)
+
+    hass.bus.async_listen(EVENT_STATE_CHANGED, listen)
+    return told
 
 
 @pytest.fixture

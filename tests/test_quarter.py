@@ -6,7 +6,6 @@ quarters run with every test; `python -m benchmarks.quarter` runs many whole one
 """
 
 from collections import Counter
-from collections.abc import Iterable
 from functools import partial
 from math import fsum
 import os
@@ -17,24 +16,20 @@ from typing import Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.statistics import get_last_statistics
-from homeassistant.const import EVENT_STATE_CHANGED
-from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
 from tests.conftest import Advance
+from tests.events import COMPLETED, STARTED, Told, tally
 from tests.home import Home
 from tests.quarter import DAY, Quarter, WorldClock, beginning, time_zone
-from tests.simulator import SimulatedAccount, SimulatedCloud, seeded_account
+from tests.simulator import SimulatedAccount, seeded_account
 
-STARTED, COMPLETED = "session_started", "session_completed"
 SEEDS = range(1, 1 + int(os.environ.get("QUARTER_SEEDS", "2")))
 DAYS = int(os.environ.get("QUARTER_DAYS", "25"))
-
-type Told = dict[tuple[str, str], dict[str, Any]]
-"""What event entities have told, by entity and moment: a restart shows the last of it again."""
 
 
 @pytest.fixture(params=SEEDS)
@@ -74,28 +69,6 @@ def recorder(_now: None, recorder_mock: Recorder, caplog: pytest.LogCaptureFixtu
     for name in (None, "homeassistant.components.recorder", "sqlalchemy.engine"):
         caplog.set_level("WARNING", name)
     return recorder_mock
-
-
-@pytest.fixture
-def told(hass: HomeAssistant, cloud: SimulatedCloud) -> Told:
-    """Return what the event entities have told so far, as it grows; after a power cut nobody hears."""
-    told: Told = {}
-
-    @callback
-    def listen(event: Event[EventStateChangedData]) -> None:
-        state = event.data["new_state"]
-        if state is None or cloud.unplugged:
-            return
-        if state.domain == "event" and "session_id" in state.attributes:
-            told[state.entity_id, state.state] = dict(state.attributes)
-
-    hass.bus.async_listen(EVENT_STATE_CHANGED, listen)
-    return told
-
-
-def tally(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:
-    """Return how often each start and each completion was told."""
-    return Counter((event["event_type"], event["session_id"]) for event in events)
 
 
 async def in_calendar(home: Home, name: str) -> list[float]:
