@@ -218,6 +218,8 @@ def settle(hass: HomeAssistant, cloud: SimulatedCloud, freezer: FrozenDateTimeFa
             hanging.cancel()
             if cloud.hanging.is_set():
                 cloud.hanging.clear()
+                for _ in range(200):  # what is answered at the same time does not time out
+                    await asyncio.sleep(0)
                 freezer.tick(16)
 
     return settle

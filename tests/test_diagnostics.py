@@ -138,6 +138,7 @@ async def test_what_went_wrong_is_told_without_what_identifies(
 ) -> None:
     cloud.fail(EVERYWHERE, Fault.UNAUTHORIZED)
     await advance(POLL)
+    await advance(POLL)
     found: Any = await get_diagnostics_for_config_entry(hass, hass_client, identified)
     assert found["rate_limiter"]["token_rejected"]
     chargers = found["coordinators"]["chargers"]

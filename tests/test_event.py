@@ -365,3 +365,18 @@ async def test_an_end_that_is_noticed_late_waits_for_its_figures_all_the_same(
     await live(30 * 60)
     ((_, completed),) = [news for news in told() if news[0] == COMPLETED]
     assert completed["energy_kwh"] == float(session.kwh_at(account.clock()))
+
+
+async def test_a_profile_that_cannot_be_read_once_costs_no_value(
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
+) -> None:
+    account.start_session(GARAGE_ID)
+    await home.poll()
+    cloud.fail("/me", Fault.NOT_FOUND)
+    await home.hours()
+    account.end_session(GARAGE_ID)
+    await home.poll()
+    await home.wait(READ)
+    kind, completed = told()[-1]
+    assert kind == COMPLETED
+    assert completed["value_eur"] > 0

@@ -24,14 +24,13 @@ class Effect(Enum):
 
     GONE = "its own entities are unavailable until it answers again"
     KEPT = "nothing"
-    BLANK = "its own entities are unknown; it is asked again after a day"
     REAUTH = "at the second time a new token is asked for, and nothing is sent any more"
     NO_CHARGERS = "what belongs to a charger is unavailable; no charger is removed"
     NO_MONTHS = "months and years are unknown, the totals stay"
     ZERO = "the totals are zero, as sent; months and years are unknown"
 
 
-GONE, KEPT, BLANK, REAUTH, NO_CHARGERS, NO_MONTHS, ZERO = Effect
+GONE, KEPT, REAUTH, NO_CHARGERS, NO_MONTHS, ZERO = Effect
 RETRY, LOADED = ConfigEntryState.SETUP_RETRY, ConfigEntryState.LOADED
 ERROR = ConfigEntryState.SETUP_ERROR
 ACCEPTED = ""
@@ -58,8 +57,8 @@ class Row:
 TABLE = (
     #                        set-up  /chargers    /sessions  /energy    /me     /ere-position  reauth form         in the log
     Row(Fault.UNAUTHORIZED,  RETRY,  REAUTH,      GONE,      GONE,      GONE,   GONE,          "invalid_auth",     "does not accept the token"),
-    Row(Fault.FORBIDDEN,     RETRY,  GONE,        GONE,      GONE,      BLANK,  BLANK,         "missing_scope",    "lacks a permission ("),
-    Row(Fault.NOT_FOUND,     RETRY,  GONE,        GONE,      GONE,      BLANK,  BLANK,         "invalid_response", "has nothing at this address"),
+    Row(Fault.FORBIDDEN,     RETRY,  GONE,        GONE,      GONE,      KEPT,   KEPT,          "missing_scope",    "lacks a permission ("),
+    Row(Fault.NOT_FOUND,     RETRY,  GONE,        GONE,      GONE,      KEPT,   KEPT,          "invalid_response", "has nothing at this address"),
     Row(Fault.RATE_LIMITED,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          BY_ME,              "may be asked again in 14400 s"),
     Row(Fault.SERVER_ERROR,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 500)"),
     Row(Fault.BAD_GATEWAY,   RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 502)"),
@@ -213,8 +212,6 @@ def under(effect: Effect, path: str, before: dict[str, str]) -> dict[str, str]:
         case Effect.GONE:
             own = OWN[ENERGY] | OWN[ME] | OWN[POSITION] if path == ENERGY else OWN[path]
             return before | dict.fromkeys(own, STATE_UNAVAILABLE)
-        case Effect.BLANK:
-            return before | dict.fromkeys(OWN[path], STATE_UNKNOWN)
         case Effect.NO_CHARGERS:
             return before | dict.fromkeys(OWN[CHARGERS] | OWN[SESSIONS], STATE_UNAVAILABLE)
         case Effect.NO_MONTHS:
@@ -257,7 +254,7 @@ def test_the_table_knows_every_fault() -> None:
     assert {row.fault for row in TABLE} == set(Fault)
 
 
-@each(GONE, KEPT, BLANK, NO_CHARGERS, NO_MONTHS, ZERO)
+@each(GONE, KEPT, NO_CHARGERS, NO_MONTHS, ZERO)
 async def test_a_fault_while_running_touches_only_its_own_entities_and_passes_by_itself(
     world: World, shown: dict[str, str], row: Row, path: str, effect: Effect
 ) -> None:
@@ -267,7 +264,7 @@ async def test_a_fault_while_running_touches_only_its_own_entities_and_passes_by
     for _ in range(3):
         await world.jump(POLL[path])
         assert world.states() == under(effect, path, shown)
-    once = effect is BLANK or row.fault is Fault.RATE_LIMITED
+    once = row.fault is Fault.RATE_LIMITED
     assert world.cloud.count(path) - asked == (1 if once else 3)
     lines = world.told()
     assert len(lines) == (effect is GONE)

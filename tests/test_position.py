@@ -98,7 +98,7 @@ async def test_an_account_without_a_position_has_no_sensors_for_it_and_is_asked_
 
 
 @EACH_WAY_OF_LACKING_IT
-async def test_what_was_there_once_is_unknown_when_the_account_lacks_it(
+async def test_what_was_there_once_is_kept_for_a_day_and_then_unknown(
     hass: HomeAssistant,
     account: SimulatedAccount,
     cloud: SimulatedCloud,
@@ -108,11 +108,15 @@ async def test_what_was_there_once_is_unknown_when_the_account_lacks_it(
 ) -> None:
     before = shown(hass)
     account.ere_position = lacking
+    for _ in range(24):
+        await advance(HOUR)
+        assert shown(hass) == before
     await advance(HOUR)
     assert shown(hass) == dict.fromkeys(SENSORS, STATE_UNKNOWN)
     account.ere_position = Availability.PRESENT
+    cloud.forget_requests()
     await advance(DAY - HOUR)
-    assert cloud.count(PATH) == 2
+    assert cloud.count(PATH) == 0, "then it is asked daily"
     await advance(HOUR)
     assert shown(hass).keys() == before.keys()
     assert STATE_UNKNOWN not in shown(hass).values()

@@ -3,13 +3,17 @@
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.issues import async_clear_totals_mismatch, async_raise_totals_mismatch
 from tests.conftest import Advance
+from tests.home import Home
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
+from tests.simulator.answers import energy
 from tests.timing import HOUR
 
 
@@ -132,4 +136,74 @@ async def test_an_account_that_is_removed_takes_its_notices_along(
     async_raise_totals_mismatch(hass, joulo, 1)
     assert len(issues(issue_registry)) == 2
     await hass.config_entries.async_remove(joulo.entry_id)
+    assert issues(issue_registry) == []
+
+
+# Many sessions that Joulo does not list any more
+
+
+@pytest.fixture
+async def doubtful(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount, issue_registry: ir.IssueRegistry
+) -> set[str]:
+    """Let Joulo drop six sessions of the last fortnight, and still count them; return their ids."""
+    await async_setup_component(hass, "repairs", {})
+    totals = energy(account, {})
+    home.cloud.garble = lambda answer: totals if "total_kwh" in answer else answer
+    dropped = [account.remove_session(session.id) for session in account.sessions[1:7]]
+    await home.hours(3)
+    assert {session.id for session in dropped} <= home.known.keys()
+    (issue,) = issues(issue_registry)
+    assert (issue.translation_key, issue.is_fixable) == ("unlisted_sessions", True)
+    assert issue.translation_placeholders == {"account": "Joulo", "count": "6"}
+    return {session.id for session in dropped}
+
+
+async def choose(hass_client: ClientSessionGenerator, entry: MockConfigEntry, choice: str) -> str:
+    """Open the fix flow, choose, and return how the flow ended."""
+    client = await hass_client()
+    issue = {"handler": DOMAIN, "issue_id": f"unlisted_sessions_{entry.entry_id}"}
+    menu = await (await client.post("/api/repairs/issues/fix", json=issue)).json()
+    assert menu["menu_options"] == ["keep", "follow"]
+    url = f"/api/repairs/issues/fix/{menu['flow_id']}"
+    result = await (await client.post(url, json={"next_step_id": choice})).json()
+    return str(result.get("reason") or result["type"])
+
+
+async def test_sessions_that_the_user_keeps_stay(
+    home: Home,
+    doubtful: set[str],
+    issue_registry: ir.IssueRegistry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    assert await choose(hass_client, home.entry, "keep") == "create_entry"
+    await home.hours(3)
+    assert doubtful <= home.known.keys()
+    assert all(issue.translation_key != "unlisted_sessions" for issue in issues(issue_registry))
+
+
+async def test_sessions_go_when_the_user_follows_joulo(
+    home: Home,
+    doubtful: set[str],
+    issue_registry: ir.IssueRegistry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    assert await choose(hass_client, home.entry, "follow") == "create_entry"
+    assert not doubtful & home.known.keys()
+    assert all(issue.translation_key != "unlisted_sessions" for issue in issues(issue_registry))
+
+
+async def test_a_choice_for_an_account_that_is_not_loaded_changes_nothing(
+    home: Home, doubtful: set[str], hass_client: ClientSessionGenerator
+) -> None:
+    await home.unload()
+    assert await choose(hass_client, home.entry, "follow") == "entry_not_loaded"
+
+
+async def test_sessions_that_joulo_does_not_count_either_go_unasked(
+    home: Home, account: SimulatedAccount, issue_registry: ir.IssueRegistry
+) -> None:
+    dropped = {account.remove_session(session.id).id for session in account.sessions[1:7]}
+    await home.hours(4)
+    assert not dropped & home.known.keys()
     assert issues(issue_registry) == []

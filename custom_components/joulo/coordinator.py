@@ -395,10 +395,16 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
     @override
     async def _async_read(self) -> dict[str, AccountState]:
         energy = (await self.client.energy()).data
-        profile = await self._async_read_optional(Endpoint.ME, self.client.account_profile)
-        position = await self._async_read_optional(Endpoint.ERE_POSITION, self.client.ere_position)
+        before = self.data.get(self.config_entry.entry_id)
+        profile = await self._async_read_optional(
+            Endpoint.ME, before.profile if before else None, self.client.account_profile
+        )
+        position = await self._async_read_optional(
+            Endpoint.ERE_POSITION, before.position if before else None, self.client.ere_position
+        )
         now = dt_util.utcnow()
-        self._history.async_update(transitions.assign_values, profile)
+        if profile is not None:
+            self._history.async_update(transitions.assign_values, profile)
         self._compare_totals(energy, self._listed(), now)
         failed = frozenset(self._silent)
         coverage = queries.coverage(self._history.state)
@@ -406,20 +412,32 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         return self._with_equal_kept({self.config_entry.entry_id: state})
 
     async def _async_read_optional[DataT](
-        self, endpoint: Endpoint, fetch: Callable[[], Awaitable[Response[DataT]]]
+        self,
+        endpoint: Endpoint,
+        before: DataT | None,
+        fetch: Callable[[], Awaitable[Response[DataT]]],
     ) -> DataT | None:
-        """Return the answer of an endpoint that an account may lack; one that fails is silent."""
+        """Return the answer of an endpoint that an account may lack; one that fails is silent.
+
+        One that has answered before keeps that answer, until it counts as missing after a day.
+        """
+        limiter = self.client.rate_limiter
         try:
-            answer = (await fetch()).data
-        except JouloNotFoundError, JouloScopeError:
-            answer = None
+            answer: DataT | None = (await fetch()).data
+        except (JouloNotFoundError, JouloScopeError) as error:
+            is_missing = limiter.is_missing(endpoint)
+            if isinstance(error, JouloScopeError) and is_missing and before is not None:
+                async_raise_missing_scope(self.hass, self.config_entry, endpoint.path, error.scope)
+            answer = None if is_missing else before
         except JouloError as error:
-            if self.client.rate_limiter.token_rejected:
+            if limiter.token_rejected:
                 raise
             if endpoint not in self._silent:
                 self._silent.add(endpoint)
                 _LOGGER.info("Joulo's %s cannot be read: %s", endpoint.path, error)
-            return None
+            return before
+        else:
+            async_clear_missing_scope(self.hass, self.config_entry, endpoint.path)
         if endpoint in self._silent:
             self._silent.remove(endpoint)
             _LOGGER.info("Joulo's %s can be read again", endpoint.path)

@@ -21,7 +21,10 @@ from .errors import (
 )
 
 _MISSING_INTERVAL = 86_400.0
-"""Seconds until an optional endpoint that an account lacks is asked again."""
+"""Seconds until an optional endpoint that an account lacks is asked again.
+
+One that has answered before counts as lacking only after so many seconds of errors.
+"""
 
 _ONE_MOMENT = 30.0
 """Seconds within which several refusals count as one: at set-up, several endpoints are asked at once."""
@@ -122,6 +125,10 @@ class RateLimiter:
         self._earlier_results = earlier_results or {}
         self.token_rejected = False
         """True once Joulo has refused the token twice. No request is sent any more."""
+        self._answered: set[Endpoint] = set()
+        """Endpoints that have answered."""
+        self._missing_since: dict[Endpoint, float] = {}
+        """Times of the first 403 or 404 since an optional endpoint last answered (monotonic seconds)."""
         self._refused_at: float | None = None
         """Time of the first refusal (monotonic seconds) since `/chargers` last answered."""
 
@@ -140,6 +147,11 @@ class RateLimiter:
     def retry_in(self, endpoint: Endpoint) -> float:
         """Return the seconds until the next request may be sent."""
         return self._timings[endpoint].retry_in()
+
+    def is_missing(self, endpoint: Endpoint) -> bool:
+        """Whether the account lacks an optional endpoint, and not only since a moment ago."""
+        since = self._missing_since.get(endpoint)
+        return since is not None and time.monotonic() - since >= _MISSING_INTERVAL
 
     def for_replacement_token(self) -> RateLimiter:
         """Return the rate limiter of another token for the same account, or of a new try of this one.
@@ -199,6 +211,8 @@ class RateLimiter:
                 raise
             if endpoint is Endpoint.CHARGERS:
                 self._refused_at = None
+            self._answered.add(endpoint)
+            self._missing_since.pop(endpoint, None)
             response = Response(data, sent_at)
             self._results[endpoint] = _Success(query, body, response)
             return response
@@ -267,7 +281,9 @@ class RateLimiter:
             case JouloRateLimitError():
                 self._block_path(endpoint.path, error)
             case JouloNotFoundError() | JouloScopeError() if endpoint in _OPTIONAL_ENDPOINTS:
-                return _MISSING_INTERVAL
+                first = time.monotonic() if endpoint in self._answered else -inf
+                self._missing_since.setdefault(endpoint, first)
+                return _MISSING_INTERVAL if self.is_missing(endpoint) else endpoint.interval
         return endpoint.interval
 
     def _note_refusal(self, endpoint: Endpoint) -> None:
