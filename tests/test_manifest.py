@@ -1,5 +1,6 @@
 """What Home Assistant and HACS read before they run a line of the integration."""
 
+from importlib.metadata import version
 import json
 from pathlib import Path
 import re
@@ -8,6 +9,7 @@ from typing import Any
 from awesomeversion import AwesomeVersion
 from homeassistant.const import __version__ as home_assistant
 from homeassistant.util.yaml import load_yaml_dict
+from packaging.requirements import Requirement
 from PIL import Image
 import pytest
 
@@ -62,8 +64,10 @@ def test_the_manifest_says_what_a_custom_integration_has_to() -> None:
     assert MANIFEST["integration_type"] == "hub"
 
 
-def test_nothing_is_installed_beside_home_assistant() -> None:
-    assert MANIFEST["requirements"] == []
+def test_what_is_imported_beside_home_assistant_is_declared_and_comes_with_it() -> None:
+    assert [Requirement(each).name for each in MANIFEST["requirements"]] == ["mashumaro"]
+    for requirement in map(Requirement, MANIFEST["requirements"]):
+        assert version(requirement.name) in requirement.specifier
 
 
 def test_hacs_asks_for_the_home_assistant_that_the_code_needs() -> None:
