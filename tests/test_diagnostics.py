@@ -143,5 +143,23 @@ async def test_what_went_wrong_is_told_without_what_identifies(
     assert found["rate_limiter"]["token_rejected"]
     chargers = found["coordinators"]["chargers"]
     assert not chargers["last_update_success"]
-    assert "ConfigEntryAuthFailed" in chargers["last_exception"]
+    assert chargers["last_error"].startswith("Joulo does not accept the token")
     assert DEMO_TOKEN not in json.dumps(found)
+
+
+async def test_an_entry_that_could_not_be_set_up_tells_why(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    cloud: SimulatedCloud,
+    entry: MockConfigEntry,
+) -> None:
+    cloud.fail(EVERYWHERE, Fault.SERVER_ERROR)
+    await hass.config_entries.async_setup(entry.entry_id)
+    found: Any = await get_diagnostics_for_config_entry(hass, hass_client, entry)
+    assert found["entry"]["state"] == "setup_retry"
+    assert found["entry"]["reason"].startswith("Joulo has a fault (HTTP 500)")
+    assert DEMO_TOKEN not in json.dumps(found)
+
+
+async def test_the_address_is_not_told(of_entry: Diagnostics, url: str) -> None:
+    assert url not in json.dumps(of_entry)

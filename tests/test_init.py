@@ -2,12 +2,13 @@
 
 from typing import Any
 
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryDisabler, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from tests.conftest import Advance
-from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud
+from tests.home import Home
+from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
 from tests.timing import HOUR, POLL
 
 
@@ -63,3 +64,26 @@ async def test_removing_the_entry_deletes_what_was_stored(
     assert key in hass_storage
     await hass.config_entries.async_remove(joulo.entry_id)
     assert key not in hass_storage
+
+
+async def test_an_account_id_that_joulo_tells_later_becomes_the_unique_id(
+    account: SimulatedAccount, cloud: SimulatedCloud, entry: MockConfigEntry, new_home: Home
+) -> None:
+    cloud.fail("/me", Fault.SERVER_ERROR)
+    await new_home.set_up()
+    before = entry.unique_id
+    cloud.recover()
+    await new_home.hours()
+    assert (before, entry.unique_id) == (None, account.id)
+    assert entry.state is ConfigEntryState.LOADED
+
+
+async def test_the_issues_of_a_disabled_entry_go(
+    hass: HomeAssistant, cloud: SimulatedCloud, home: Home
+) -> None:
+    cloud.fail("/sessions", Fault.FORBIDDEN)
+    await home.hours()
+    assert len(home.issues()) == 1
+    await hass.config_entries.async_set_disabled_by(home.entry.entry_id, ConfigEntryDisabler.USER)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert home.issues() == []

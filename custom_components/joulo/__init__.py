@@ -97,6 +97,8 @@ async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bo
     unloaded = await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
     if unloaded:
         await entry.runtime_data.history.async_close()
+        if entry.disabled_by is not None:
+            async_clear_issues(hass, entry)
     return unloaded
 
 

@@ -33,7 +33,7 @@ from .api import (
     JouloTooEarlyError,
     Response,
 )
-from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL
+from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL, DOMAIN
 from .devices import ChargerDevices
 from .helpers import translated_error
 from .history import SessionHistory
@@ -404,12 +404,21 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         )
         now = dt_util.utcnow()
         if profile is not None:
+            self._learn_account_id(profile)
             self._history.async_update(transitions.assign_values, profile)
         self._compare_totals(energy, self._listed(), now)
         failed = frozenset(self._silent)
         coverage = queries.coverage(self._history.state)
         state = AccountState(local_day(now), energy, profile, position, failed, coverage)
         return self._with_equal_kept({self.config_entry.entry_id: state})
+
+    def _learn_account_id(self, profile: AccountProfile) -> None:
+        """Make the account's id the entry's unique id, if set-up could not learn it."""
+        entries = self.hass.config_entries
+        if self.config_entry.unique_id is not None or profile.id is None:
+            return
+        if not entries.async_entry_for_domain_unique_id(DOMAIN, profile.id):
+            entries.async_update_entry(self.config_entry, unique_id=profile.id)
 
     async def _async_read_optional[DataT](
         self,

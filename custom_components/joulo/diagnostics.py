@@ -4,7 +4,8 @@ from dataclasses import asdict
 from typing import Any
 
 from homeassistant.components.diagnostics import async_redact_data
-from homeassistant.const import CONF_TOKEN
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
@@ -14,21 +15,36 @@ from .coordinator import AccountState, ChargerState, JouloCoordinator
 from .data import JouloConfigEntry
 from .sessions import queries
 
-_PRIVATE = {CONF_TOKEN, "id", "charger_id", "charger_nickname", "id_tag", "nickname", "slug"}
+_PRIVATE = {
+    CONF_TOKEN,
+    CONF_URL,
+    "id",
+    "charger_id",
+    "charger_nickname",
+    "id_tag",
+    "nickname",
+    "slug",
+}
 
 
 async def async_get_config_entry_diagnostics(
     _hass: HomeAssistant, entry: JouloConfigEntry
 ) -> dict[str, Any]:
-    """Return what the integration knows, and when it may ask again."""
-    data = entry.runtime_data
-    client = data.chargers.client
-    return {
+    """Return what the integration knows, and when it may ask again; of an entry that is not set up, why."""
+    diagnostics: dict[str, Any] = {
         "entry": {
             "data": async_redact_data(entry.data, _PRIVATE),
             "options": dict(entry.options),
             "has_account_id": entry.unique_id is not None,
-        },
+            "state": entry.state.value,
+            "reason": entry.reason,
+        }
+    }
+    if entry.state is not ConfigEntryState.LOADED:
+        return diagnostics
+    data = entry.runtime_data
+    client = data.chargers.client
+    return diagnostics | {
         "rate_limiter": {
             "token_rejected": client.rate_limiter.token_rejected,
             "retry_in": {
@@ -53,6 +69,8 @@ async def async_get_device_diagnostics(
     _hass: HomeAssistant, entry: JouloConfigEntry, device: DeviceEntry
 ) -> dict[str, Any]:
     """Return what is known of a charger; of the account's own device, nothing beyond the entry's."""
+    if entry.state is not ConfigEntryState.LOADED:
+        return {"chargers": []}
     data = entry.runtime_data
     return {
         "chargers": [
@@ -81,6 +99,6 @@ def _account(state: AccountState) -> dict[str, Any]:
 def _coordinator(coordinator: JouloCoordinator[Any]) -> dict[str, Any]:
     return {
         "last_update_success": coordinator.last_update_success,
-        "last_exception": repr(coordinator.last_exception),
+        "last_error": str(coordinator.last_exception) if coordinator.last_exception else None,
         "update_interval": str(coordinator.update_interval),
     }
