@@ -54,7 +54,13 @@ from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_test_home_assistant
 
-from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
+from custom_components.joulo.api import (
+    AccountProfile,
+    Charger,
+    ChargingSession,
+    CurrentSession,
+    RateLimiter,
+)
 from custom_components.joulo.api.documents import MAX_PAGE_SIZE
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
@@ -251,7 +257,7 @@ async def serve_joulo() -> AsyncGenerator[str]:
 
 async def store(hass: HomeAssistant, entry_id: str, state: HistoryState) -> None:
     """Write the file that an earlier run of Home Assistant would have left."""
-    history = SessionHistory(hass, entry_id)
+    history = SessionHistory(hass, entry_id, RateLimiter())
     history.async_update(lambda _: (state, Change.SESSIONS))
     await history.async_close()
 
@@ -260,12 +266,12 @@ async def measure_start(hass: HomeAssistant, entry_id: str, costs: Costs) -> Non
     """Load the file twice: by the clock, and by the memory that it takes."""
     gc.collect()
     begun = perf_counter()
-    await SessionHistory(hass, entry_id).async_load()
+    await SessionHistory(hass, entry_id, RateLimiter()).async_load()
     costs.start = perf_counter() - begun
 
     gc.collect()
     tracemalloc.start()
-    history = SessionHistory(hass, entry_id)
+    history = SessionHistory(hass, entry_id, RateLimiter())
     await history.async_load()
     gc.collect()
     costs.memory = tracemalloc.get_traced_memory()[0] / 1e6
@@ -290,7 +296,7 @@ async def measure_import(
     hass: HomeAssistant, entry: MockConfigEntry, costs: Costs, blocks: Blocks
 ) -> None:
     """Write the whole history into an empty recorder, and once more when nothing differs."""
-    history = SessionHistory(hass, entry.entry_id)
+    history = SessionHistory(hass, entry.entry_id, RateLimiter())
     await history.async_load()
     importer = StatisticsImporter(hass, entry, history)
     history.async_update(transitions.finish_read, dt_util.utcnow(), full=True)

@@ -12,8 +12,8 @@ from homeassistant.helpers import issue_registry as ir
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import ChargingSession
+from custom_components.joulo.clients import _RATE_LIMITERS
 from custom_components.joulo.const import DOMAIN
-from custom_components.joulo.helpers import _RATE_LIMITERS
 from custom_components.joulo.sessions import queries
 from tests.simulator import SimulatedCloud
 from tests.timing import HOUR, PAGE, POLL
@@ -95,7 +95,7 @@ class Home:
         """
         on_disk = self._on_disk() if crash else None
         await self.unload()
-        await self._start_again(away, on_disk)
+        await self.start_again(away, on_disk)
 
     async def lose_power(self, steps: int, *, away: float) -> None:
         """Let the power fail after so many steps of the event loop, and come back so many seconds later.
@@ -109,7 +109,7 @@ class Home:
         await self.settle()
         await self.unload()
         self.cloud.unplugged = False
-        await self._start_again(away, on_disk)
+        await self.start_again(away, on_disk)
 
     def _on_disk(self) -> dict[str, Any]:
         return {
@@ -118,8 +118,8 @@ class Home:
             if key.startswith(f"{DOMAIN}.")
         }
 
-    async def _start_again(self, away: float, on_disk: dict[str, Any] | None) -> None:
-        """Start after a while; by what was on the disk at a moment, or by what is there."""
+    async def start_again(self, away: float, on_disk: dict[str, Any] | None = None) -> None:
+        """Start an unloaded entry after a while; by what was on the disk at a moment, or by what is there."""
         if on_disk is not None:
             for key in self._on_disk():
                 del self.storage[key]

@@ -218,9 +218,8 @@ class Quarter:
         await self.home.restart(away=away.total_seconds())
 
     async def _cut_power(self) -> None:
-        """Let the power fail between any two steps of the event loop, and come back later."""
-        # What was asked last is not stored: who comes back sooner, Joulo would refuse.
-        away = self._hours(0.2, 6)
+        """Let the power fail between any two steps of the event loop, and come back at once or later."""
+        away = self.chance.choice((timedelta(seconds=20), self._hours(0.1, 6)))
         self.home.freezer.tick(self.chance.uniform(0, 901))
         await self.home.lose_power(self.chance.randrange(300), away=away.total_seconds())
 

@@ -15,7 +15,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 
 GROUND = {"const", "api"}
 PURE = {"sessions"}
-TOOLS = {"devices", "helpers", "issues", "localizer"}
+TOOLS = {"clients", "devices", "helpers", "issues", "localizer"}
 HISTORY = {"history"}
 READERS = {"coordinator", "sync", "statistics"}
 PLATFORMS = {"binary_sensor", "button", "calendar", "event", "sensor"}

@@ -175,7 +175,7 @@ async def test_a_submit_within_the_minute_repeats_the_error_without_a_request(
     cloud.recover()
     await advance(30)
     assert_error(await submit(hass, form, url), "cannot_connect")
-    assert len(cloud.requests) == 1
+    assert [request.path for request in cloud.requests] == ["/me", "/chargers"]
 
 
 async def test_the_wait_that_joulo_asks_for_is_kept_by_the_form(
@@ -201,7 +201,7 @@ async def test_another_token_may_be_tried_at_once(
     form = await begin(hass)
     assert_error(await submit(hass, form, url, "joulo_wrong"), "invalid_auth")
     assert_created(await submit(hass, form, url))
-    assert [request.authorized for request in cloud.requests[:2]] == [False, True]
+    assert [request.authorized for request in cloud.requests[:4]] == [False, False, True, True]
     assert cloud.count("/chargers") == 2
 
 
@@ -212,7 +212,7 @@ async def test_a_refused_token_is_tried_again_when_the_user_says_so(
     form = await begin(hass)
     assert_error(await submit(hass, form, url, "joulo_wrong"), "invalid_auth")
     assert_error(await submit(hass, form, url, "joulo_wrong"), "invalid_auth")
-    assert [request.path for request in cloud.requests] == ["/chargers", "/chargers"]
+    assert [request.path for request in cloud.requests] == ["/me", "/chargers"] * 2
 
 
 async def test_no_answer_at_all_is_an_error_after_fifteen_seconds(

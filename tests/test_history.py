@@ -8,7 +8,8 @@ from unittest.mock import Mock
 from homeassistant.core import HomeAssistant
 import pytest
 
-from custom_components.joulo.history import SessionHistory
+from custom_components.joulo.api import RateLimiter
+from custom_components.joulo.history import SessionHistory, async_remove_history
 from custom_components.joulo.sessions import queries, transitions
 from custom_components.joulo.sessions.model import Change
 from tests.conftest import Advance
@@ -22,12 +23,12 @@ SAVED = 31
 @pytest.fixture
 def history(hass: HomeAssistant, hass_storage: dict[str, Any]) -> SessionHistory:
     """Return an empty history, whose file is in memory."""
-    return SessionHistory(hass, "entry")
+    return SessionHistory(hass, "entry", RateLimiter())
 
 
 async def loaded(hass: HomeAssistant) -> SessionHistory:
     """Return the history that the file holds."""
-    history = SessionHistory(hass, "entry")
+    history = SessionHistory(hass, "entry", RateLimiter())
     await history.async_load()
     return history
 
@@ -193,11 +194,11 @@ async def test_an_update_while_closing_is_not_written_afterwards(
 
 
 async def test_a_history_that_is_removed_leaves_no_file(
-    history: SessionHistory, hass_storage: dict[str, Any]
+    hass: HomeAssistant, history: SessionHistory, hass_storage: dict[str, Any]
 ) -> None:
     await history.async_close()
     assert FILE in hass_storage
-    await history.async_remove()
+    await async_remove_history(hass, "entry")
     assert FILE not in hass_storage
 
 

@@ -3,7 +3,7 @@
 import asyncio
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
@@ -11,12 +11,12 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.async_ import create_eager_task
 
 from .api import JouloClient
+from .clients import async_forget_credentials, async_get_client, credentials_of
 from .const import DOMAIN
 from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
 from .dashboard import async_register_dashboard
 from .data import JouloConfigEntry, JouloData
-from .helpers import async_get_client, credentials_of
-from .history import SessionHistory
+from .history import SessionHistory, async_remove_history
 from .issues import async_clear_issues
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
@@ -47,9 +47,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     """Set up an account. Only the chargers are waited for; all else is read in the background."""
     # First of all: these sensors may be why Joulo refuses to answer.
     RestSensorsWatch(hass, entry).async_start()
-    client = async_get_client(hass, credentials_of(entry))
-    history = SessionHistory(hass, entry.entry_id)
+    client = async_get_client(hass, entry)
+    history = SessionHistory(hass, entry.entry_id, client.rate_limiter)
     await history.async_load()
+    entry.async_on_unload(
+        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
+    )
     chargers = ChargersCoordinator(hass, entry, client, history)
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
@@ -82,6 +85,8 @@ async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) 
     """Read the sessions and the account; after that publish events and statistics, with their values."""
     data = entry.runtime_data
     importer = StatisticsImporter(hass, entry, data.history)
+    # The answers that a restart shows are as new as the history.
+    entry.async_on_unload(data.account.async_add_listener(data.history.async_schedule_save))
     await asyncio.gather(
         create_eager_task(data.sessions.async_refresh_or_soon()),
         create_eager_task(data.account.async_refresh_or_soon()),
@@ -105,7 +110,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bo
 async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
     """Delete the stored sessions of an account that is removed, and what there was to repair."""
     async_clear_issues(hass, entry)
-    await SessionHistory(hass, entry.entry_id).async_remove()
+    await async_remove_history(hass, entry.entry_id)
+    if entry.unique_id is not None:
+        # Its rate limiter is kept by the account's id.
+        async_forget_credentials(hass, credentials_of(entry))
 
 
 async def async_remove_config_entry_device(

@@ -24,7 +24,14 @@ from homeassistant.helpers.selector import (
 )
 import probatio
 
-from .api import API_URL, JouloAuthError, JouloClient, JouloError, JouloRateLimitError
+from .api import API_URL, JouloAuthError, JouloError, JouloRateLimitError
+from .clients import (
+    Credentials,
+    async_end_trial,
+    async_forget_credentials,
+    async_get_trial_client,
+    async_join_account,
+)
 from .const import (
     CHARGERS_INTERVAL,
     CONF_ADVANCED,
@@ -36,13 +43,7 @@ from .devices import charger_ids
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
-from .helpers import (
-    Credentials,
-    async_adopt_rate_limiter,
-    async_get_trial_client,
-    credentials_of,
-    translated_error,
-)
+from .helpers import translated_error
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -183,6 +184,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     async def _async_create(self, identity: _Identity) -> ConfigFlowResult:
         await self.async_set_unique_id(identity.account_id)
         self._abort_if_configured(identity)
+        async_end_trial(self.hass, identity.credentials, identity.account_id)
         return self.async_create_entry(title="Joulo", data=identity.entry_data)
 
     def _async_renew(self, entry: JouloConfigEntry, identity: _Identity) -> ConfigFlowResult:
@@ -190,36 +192,40 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         is_known = entry.unique_id is not None or self._registered_charger_ids(entry)
         if is_known and not self._is_same_account(entry, identity):
             return self.async_abort(reason="unique_id_mismatch")
-        async_adopt_rate_limiter(self.hass, credentials_of(entry), identity.credentials)
+        account_id = identity.account_id or entry.unique_id
+        async_end_trial(self.hass, identity.credentials, account_id, replaces=entry)
         return self.async_update_reload_and_abort(
-            entry, unique_id=identity.account_id or entry.unique_id, data=identity.entry_data
+            entry, unique_id=account_id, data=identity.entry_data
         )
 
     async def _async_identify(
         self, entered: Credentials, entry: JouloConfigEntry | None
     ) -> _Identity:
         """Learn whose token it is; raises JouloError."""
-        current = credentials_of(entry) if entry else None
-        client = async_get_trial_client(self.hass, entered, current)
+        client = async_get_trial_client(self.hass, entered, entry)
+        account_id, refusal = None, None
+        try:
+            account_id = (await client.account_profile()).data.id
+        except JouloAuthError as error:
+            refusal = error
+        except JouloError:
+            # An account may do without its profile: the chargers decide.
+            pass
+        if account_id is not None:
+            async_join_account(self.hass, client, account_id)
         try:
             chargers = (await client.chargers()).data
         except JouloRateLimitError:
-            # The chargers were polled just now with the old token: then `/me` vouches for the new one.
-            account_id = await self._async_account_id(client, vouches=True)
+            # The chargers were polled just now with the old token: then `/me` alone tells of the new one.
+            if refusal is not None:
+                raise refusal from None
             if account_id is None or entry is None or entry.unique_id is None:
                 raise
             return _Identity(entered, account_id, frozenset())
-        account_id = await self._async_account_id(client)
+        except JouloAuthError:
+            async_forget_credentials(self.hass, entered)
+            raise
         return _Identity(entered, account_id, frozenset(charger.id for charger in chargers))
-
-    async def _async_account_id(self, client: JouloClient, *, vouches: bool = False) -> str | None:
-        """Return the account's id, if `/me` tells it. Where it vouches for the token, a refusal is raised."""
-        try:
-            return (await client.account_profile()).data.id
-        except JouloError as error:
-            if vouches and isinstance(error, JouloAuthError):
-                raise
-            return None
 
     def _abort_if_configured(
         self, identity: _Identity, besides: JouloConfigEntry | None = None

@@ -85,7 +85,6 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         )
         self.client = client
         self.data = {}
-        self._has_data = False
         self._notified: tuple[bool, dict[str, StateT]] = (True, {})
         self._refresh_requested_at = time.monotonic()
         self._cancel_pending_refresh: CALLBACK_TYPE | None = None
@@ -157,9 +156,7 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
     async def _async_update_data(self) -> dict[str, StateT]:
         try:
             data = await self._async_read()
-        except JouloTooEarlyError as error:
-            if not self._has_data:
-                raise self._translated(error) from error
+        except JouloTooEarlyError:
             return self.data
         except JouloScopeError as error:
             async_raise_missing_scope(self.hass, self.config_entry, self.endpoint.path, error.scope)
@@ -167,7 +164,6 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         except JouloError as error:
             raise self._translated(error) from error
         async_clear_missing_scope(self.hass, self.config_entry, self.endpoint.path)
-        self._has_data = True
         return data
 
     def _translated(self, error: JouloError) -> UpdateFailed | ConfigEntryAuthFailed:
@@ -238,7 +234,13 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
 
     @override
     async def _async_read(self) -> dict[str, ChargerState]:
-        response = await self.client.chargers()
+        try:
+            response = await self.client.chargers()
+        except JouloTooEarlyError as error:
+            if self._answered_at is None:
+                # Without an answer there is nothing to set up.
+                raise JouloRateLimitError(error.retry_after) from error
+            raise
         # Asked too early, the rate limiter repeats the last response: that is no news.
         if response.sent_at == self._answered_at:
             return self.data
@@ -304,7 +306,6 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         self._chargers = chargers
         self._read_sessions = read_sessions
         self.data = self._last_sessions()
-        self._has_data = history.state.last_read is not None
         for unsubscribe in (
             history.async_listen(self._async_follow_active, Change.ACTIVE),
             history.async_listen(self._async_follow_history, Change.SESSIONS | Change.VALUES),
@@ -426,20 +427,17 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         before: DataT | None,
         fetch: Callable[[], Awaitable[Response[DataT]]],
     ) -> DataT | None:
-        """Return the answer of an endpoint that an account may lack; one that fails is silent.
-
-        One that has answered before keeps that answer, until it counts as missing after a day.
-        """
-        limiter = self.client.rate_limiter
+        """Return the answer of an endpoint that an account may lack; one that fails is silent."""
         try:
             answer: DataT | None = (await fetch()).data
+        except JouloTooEarlyError:
+            return before
         except (JouloNotFoundError, JouloScopeError) as error:
-            is_missing = limiter.is_missing(endpoint)
-            if isinstance(error, JouloScopeError) and is_missing and before is not None:
+            if isinstance(error, JouloScopeError) and before is not None:
                 async_raise_missing_scope(self.hass, self.config_entry, endpoint.path, error.scope)
-            answer = None if is_missing else before
+            answer = None
         except JouloError as error:
-            if limiter.token_rejected:
+            if self.client.rate_limiter.token_rejected:
                 raise
             if endpoint not in self._silent:
                 self._silent.add(endpoint)

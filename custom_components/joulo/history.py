@@ -1,12 +1,13 @@
 """The charging history of an account: holds its state, saves it, and tells listeners what has changed."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate
+from typing import Any, Concatenate, Final
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
 
+from .api import RateLimiter
 from .const import DOMAIN
 from .sessions.model import Change, HistoryState
 from .sessions.storage import from_stored, to_stored
@@ -15,14 +16,35 @@ from .sessions.transitions import Transition
 type Listener = Callable[[Change], None]
 
 _VERSION = 1
+_REQUESTS: Final = "requests"
+_IS_LAST: Final = "is_last"
+"""Whether a run has stored its last requests, and sent none afterwards."""
 _SAVE_DELAY = 30
 """Seconds. A first load brings a page every few seconds, and many pages cost one write."""
 
 
-class SessionHistory:
-    """Shell of `HistoryState`. It is written by transitions only, and read by `queries`."""
+async def async_remove_history(hass: HomeAssistant, entry_id: str) -> None:
+    """Delete what is stored of an account."""
+    await _store(hass, entry_id).async_remove()
 
-    def __init__(self, hass: HomeAssistant, entry_id: str) -> None:
+
+def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
+    return Store(
+        hass,
+        _VERSION,
+        f"{DOMAIN}.{entry_id}.history",
+        private=True,
+        serialize_in_event_loop=False,
+    )
+
+
+class SessionHistory:
+    """Shell of `HistoryState`. It is written by transitions only, and read by `queries`.
+
+    What the rate limiter knows stands in the same file, so that a restart finds both as of one moment.
+    """
+
+    def __init__(self, hass: HomeAssistant, entry_id: str, rate_limiter: RateLimiter) -> None:
         """Begin empty, until `async_load` brings what an earlier run has stored."""
         self._hass = hass
         self._state = HistoryState(observing_since=dt_util.utcnow())
@@ -31,13 +53,8 @@ class SessionHistory:
         self._is_notifying = False
         self._is_save_scheduled = False
         self._is_closed = False
-        self._store = Store[dict[str, Any]](
-            hass,
-            _VERSION,
-            f"{DOMAIN}.{entry_id}.history",
-            private=True,
-            serialize_in_event_loop=False,
-        )
+        self._rate_limiter = rate_limiter
+        self._store = _store(hass, entry_id)
 
     @property
     def state(self) -> HistoryState:
@@ -45,30 +62,33 @@ class SessionHistory:
         return self._state
 
     async def async_load(self) -> None:
-        """Replace the state by the stored one."""
+        """Replace the state by the stored one, and let the rate limiter go on where it was."""
         document = await self._store.async_load()
-        self._state = await self._hass.async_add_executor_job(
-            from_stored, document, dt_util.utcnow()
-        )
+        now = dt_util.utcnow()
+        self._state = await self._hass.async_add_executor_job(from_stored, document, now)
+        document = document if isinstance(document, dict) else {}
+        is_last = document.get(_IS_LAST) is True
+        self._rate_limiter.restore(document.get(_REQUESTS), now, is_last=is_last)
+        if is_last or not document:
+            # From now on there are requests that the file does not know.
+            await self._store.async_save(
+                document | {_REQUESTS: document.get(_REQUESTS, {}), _IS_LAST: False}
+            )
 
     async def async_save(self) -> None:
         """Store the state now. The document is made in a thread."""
         state = self._state
-        document = await self._hass.async_add_executor_job(to_stored, state, dt_util.utcnow())
+        document = await self._hass.async_add_executor_job(self._document, state)
         await self._store.async_save(document)
         # A save that was scheduled meanwhile may be one that the store has dropped.
         self._is_save_scheduled = False
         if self._state is not state:
-            self._schedule_save()
+            self.async_schedule_save()
 
     async def async_close(self) -> None:
         """Store the state, and nothing after it: the next run reads the file."""
         self._is_closed = True
         await self.async_save()
-
-    async def async_remove(self) -> None:
-        """Delete the file."""
-        await self._store.async_remove()
 
     @callback
     def async_update[**P](
@@ -85,7 +105,7 @@ class SessionHistory:
         self._state, change = transition(self._state, *args, **kwargs)
         # The growing energy is stored once an hour: storage may be a card that wears out.
         if change & ~Change.PROGRESS:
-            self._schedule_save()
+            self.async_schedule_save()
         self._unnotified |= change
         self._notify()
         return change
@@ -115,13 +135,22 @@ class SessionHistory:
         finally:
             self._is_notifying = False
 
-    def _schedule_save(self) -> None:
+    @callback
+    def async_schedule_save(self, *_: object) -> None:
+        """Store the state soon; while Home Assistant stops, as the last that it does."""
         # Asked again while it waits, the store would wait longer: a first load would never be written.
         if not self._is_closed and not self._is_save_scheduled:
             self._is_save_scheduled = True
-            self._store.async_delay_save(self._document, _SAVE_DELAY)
+            self._store.async_delay_save(self._latest_document, _SAVE_DELAY)
 
-    def _document(self) -> dict[str, Any]:
+    def _latest_document(self) -> dict[str, Any]:
         # Runs in a thread, which sees either the state before an update or the one after it.
         self._is_save_scheduled = False
-        return to_stored(self._state, dt_util.utcnow())
+        return self._document(self._state)
+
+    def _document(self, state: HistoryState) -> dict[str, Any]:
+        now = dt_util.utcnow()
+        return to_stored(state, now) | {
+            _REQUESTS: self._rate_limiter.to_stored(now),
+            _IS_LAST: self._is_closed or self._hass.is_stopping,
+        }

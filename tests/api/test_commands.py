@@ -29,6 +29,7 @@ from custom_components.joulo.api import (
     JouloScopeError,
     JouloServerError,
     OcppAccess,
+    RateLimiter,
     RegisteredCharger,
 )
 from tests.simulator import (
@@ -454,4 +455,6 @@ async def test_a_replacement_token_obeys_retry_after_for_commands(
 ) -> None:
     cloud.fail(RESTART, Fault.RATE_LIMITED, retry_after=3600)
     await error_of(restart(client))
-    assert client.rate_limiter.for_replacement_token().retry_in(Endpoint.RESTART) == 3600
+    replacement = RateLimiter()
+    replacement.share_timings(client.rate_limiter)
+    assert replacement.retry_in(Endpoint.RESTART) == 3600

@@ -12,6 +12,7 @@ from custom_components.joulo.api import (
     JouloNotFoundError,
     JouloResponseError,
     JouloScopeError,
+    RateLimiter,
     SoldEre,
     UnsoldEre,
 )
@@ -69,7 +70,9 @@ async def test_an_amount_that_is_not_a_number_is_absent(figure: object) -> None:
 
 async def test_numbers_may_come_as_text(client: JouloClient, cloud: SimulatedCloud) -> None:
     position = (await client.ere_position()).data
-    client.rate_limiter = client.rate_limiter.for_replacement_token()
+    replacement = RateLimiter()
+    replacement.share_timings(client.rate_limiter)
+    client.rate_limiter = replacement
     cloud.fail(PATH, Fault.WRONG_TYPES)
     assert (await client.ere_position()).data == position
 
@@ -123,6 +126,8 @@ async def test_a_missing_permission_is_tried_again_with_a_replacement_token(
     account.ere_position = Availability.FORBIDDEN
     await error_of(client.ere_position())
     account.ere_position = Availability.PRESENT
-    client.rate_limiter = client.rate_limiter.for_replacement_token()
+    replacement = RateLimiter()
+    replacement.share_timings(client.rate_limiter)
+    client.rate_limiter = replacement
     assert await client.ere_position()
     assert cloud.count(PATH) == 2

@@ -18,6 +18,7 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
+from custom_components.joulo.api import RateLimiter
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.statistics import importer as importer_module
@@ -42,7 +43,7 @@ def recorder(_now: None, quiet: None, recorder_mock: Recorder) -> Recorder:
 @pytest.fixture
 def history(hass: HomeAssistant) -> SessionHistory:
     """Return an empty history of which nothing is left to be read."""
-    history = SessionHistory(hass, "entry")
+    history = SessionHistory(hass, "entry", RateLimiter())
     finish_reading(history)
     return history
 
@@ -111,7 +112,7 @@ async def other_importer(
     """Return the importer of a second account, of which nothing is left to be read either."""
     entry = MockConfigEntry(domain=DOMAIN, entry_id="other")
     entry.add_to_hass(hass)
-    other = StatisticsImporter(hass, entry, SessionHistory(hass, "other"))
+    other = StatisticsImporter(hass, entry, SessionHistory(hass, "other", RateLimiter()))
     finish_reading(other.history)
     other.async_start()
     yield other

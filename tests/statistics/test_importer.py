@@ -7,6 +7,7 @@ from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed
 
+from custom_components.joulo.api import RateLimiter
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions import transitions
 from custom_components.joulo.statistics.importer import StatisticsImporter
@@ -139,7 +140,7 @@ async def test_nothing_is_taken_from_the_past_while_it_is_being_read(
     await advance(QUIET)
     # The account is removed and set up again: its history begins empty.
     await owner._async_process_on_unload(hass)
-    anew = SessionHistory(hass, "entry")
+    anew = SessionHistory(hass, "entry", RateLimiter())
     StatisticsImporter(hass, owner, anew).async_start()
     list_sessions(anew, session("new", -2, 1))
     await advance(QUIET)

@@ -107,7 +107,7 @@ async def test_after_a_crash_at_any_page_nothing_is_double_and_nothing_missing(
     )
     remaining = PAGES - pages
     # After the last page, the cursor's own session is all that is left, and then nothing is.
-    assert cloud.count("/sessions") == 1 + max(remaining, 1) + 1, "nothing was read twice"
+    assert cloud.count("/sessions") == max(remaining, 1) + 1, "nothing was read twice"
 
 
 @pytest.mark.parametrize("pages", range(1, PAGES + 1))
@@ -157,6 +157,9 @@ async def test_a_crash_before_anything_was_written_begins_anew(
     home: Home, account: SimulatedAccount
 ) -> None:
     await home.restart(away=AWAY, crash=True)
+    # What was asked last is not known: even the chargers wait.
+    await home.poll()
+    await home.wait(601)
     await home.read_all()
     assert await known(home) == booked(account)
 

@@ -11,6 +11,7 @@ from homeassistant.helpers.storage import Store
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.joulo.api import RateLimiter
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions import transitions
@@ -27,7 +28,7 @@ STARTED, COMPLETED = SessionEventType.STARTED, SessionEventType.COMPLETED
 @pytest.fixture
 def history(hass: HomeAssistant, hass_storage: dict[str, Any]) -> SessionHistory:
     """Return a history that has been read for the first time; its file is in memory."""
-    history = SessionHistory(hass, "entry")
+    history = SessionHistory(hass, "entry", RateLimiter())
     history.async_update(transitions.begin_observing, NOW - MINUTE)
     return history
 
