@@ -53,6 +53,8 @@ class SessionHistory:
         self._is_notifying = False
         self._is_save_scheduled = False
         self._is_closed = False
+        self.was_away = True
+        """Whether Home Assistant has started since the last run; a reload is no absence."""
         self._rate_limiter = rate_limiter
         self._store = _store(hass, entry_id)
 
@@ -66,6 +68,7 @@ class SessionHistory:
         document = await self._store.async_load()
         now = dt_util.utcnow()
         self._state = await self._hass.async_add_executor_job(from_stored, document, now)
+        self.was_away = self._state.observing_since == now
         document = document if isinstance(document, dict) else {}
         is_last = document.get(_IS_LAST) is True
         self._rate_limiter.restore(document.get(_REQUESTS), now, is_last=is_last)

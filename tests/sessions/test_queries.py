@@ -165,21 +165,23 @@ def test_before_a_first_read_no_event_is_pending(history: History) -> None:
 
 
 def test_a_session_of_before_the_first_read_fires_nothing(history: History) -> None:
-    history.update(transitions.begin_observing, NOW + HOUR)
     history.list(completed())
+    history.update(transitions.begin_announcing)
     assert pending(history) == []
 
 
 def test_a_session_that_was_active_at_the_first_read_fires_its_completion_only(
     history: History,
 ) -> None:
-    history.update(transitions.begin_observing, START + HOUR / 2)
+    history.report(charger(session="s"))
+    history.update(transitions.begin_announcing)
+    history.report()
     history.list(completed())
     assert pending(history) == [("s", SessionEventType.COMPLETED, True)]
 
 
 def test_a_session_fires_its_start_and_its_end_and_each_once(history: History) -> None:
-    history.update(transitions.begin_observing, START)
+    history.update(transitions.begin_announcing)
     history.report(charger(session="s"))
     assert pending(history) == [("s", SessionEventType.STARTED, False)]
     history.update(transitions.mark_announced, [("s", SessionEventType.STARTED)])
@@ -194,6 +196,6 @@ def test_a_session_fires_its_start_and_its_end_and_each_once(history: History) -
 
 
 def test_an_event_of_the_future_is_not_pending_yet(history: History) -> None:
-    history.update(transitions.begin_observing, START)
+    history.update(transitions.begin_announcing)
     history.list(replace(completed(), started_at=NOW + HOUR, ended_at=NOW + 2 * HOUR))
     assert pending(history) == []

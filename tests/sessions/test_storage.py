@@ -11,6 +11,7 @@ import pytest
 from custom_components.joulo.api import ChargingSession, Cursor
 from custom_components.joulo.sessions import queries, transitions
 from custom_components.joulo.sessions.model import (
+    LONGEST_SNOOZE,
     Backfill,
     ChargerHistory,
     HistoryState,
@@ -119,6 +120,25 @@ def test_events_that_were_fired_are_not_fired_again_although_nobody_knows_which(
     document = to_stored(FULL, LATER)
     assert from_stored(document, LATER).announce_since == START
     assert from_stored(document | {"told": "damaged"}, LATER).announce_since == LATER
+
+
+def test_moments_that_a_clock_stored_which_was_ahead_count_as_now() -> None:
+    month = timedelta(days=30)
+    moments = {
+        key: (START + month).isoformat()
+        for key in ("installed_at", "last_read", "last_full_read", "reread_after")
+    }
+    state = from_stored(DOCUMENT | moments, LATER)
+    assert (state.announce_since, state.last_read, state.last_full_read) == (LATER,) * 3
+    assert state.mismatch_snoozed_until == LATER + LONGEST_SNOOZE
+
+
+def test_a_clock_that_is_behind_makes_no_session_news() -> None:
+    """Events begin after the newest session at least, wherever the clock stands."""
+    document = DOCUMENT | {"installed_at": LATER.isoformat()}
+    ended = START + timedelta(hours=2)
+    document["sessions"] = [document["sessions"][0] | {"ended_at": ended.isoformat()}]
+    assert from_stored(document, START - timedelta(days=1)).announce_since == ended
 
 
 def test_sessions_that_are_active_or_missing_are_not_stored() -> None:

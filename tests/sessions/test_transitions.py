@@ -448,10 +448,37 @@ def test_a_session_that_goes_takes_its_readings_and_its_value_along(priced: Hist
 # Reads and events
 
 
-def test_a_first_read_is_where_events_begin_and_a_later_one_is_not(history: History) -> None:
-    history.update(transitions.begin_observing, START)
-    history.update(transitions.begin_observing, NOW)
+def test_events_begin_after_the_last_that_the_first_read_of_all_has_told(history: History) -> None:
+    history.list(completed("old"))
+    history.update(transitions.begin_announcing)
+    last = completed("old").ended_at
+    assert history.state.announce_since == last
+    history.list(replace(completed("new"), ended_at=NOW + READ_AGAIN))
+    history.update(transitions.begin_announcing)
+    assert history.state.announce_since == last
+
+
+def test_events_of_an_account_without_sessions_begin_with_its_first(history: History) -> None:
+    history.update(transitions.begin_announcing)
+    since = history.state.announce_since
+    assert since is not None
+    assert since < START - timedelta(days=3650)
+
+
+def test_an_end_that_was_only_observed_is_not_the_past_yet(history: History) -> None:
+    history.report(charger(session="s"))
+    history.report()
+    history.update(transitions.begin_announcing)
     assert history.state.announce_since == START
+
+
+def test_what_lay_in_the_future_of_a_wrong_clock_is_the_past(history: History) -> None:
+    open_session = replace(completed("open"), ended_at=None)
+    history.update(transitions.begin_announcing, [completed("ended"), open_session])
+    assert history.state.announced == {
+        "ended": tuple(SessionEventType),
+        "open": (SessionEventType.STARTED,),
+    }
 
 
 def test_a_read_of_all_sessions_ends_the_backfill_and_another_does_not(history: History) -> None:
@@ -571,7 +598,7 @@ def _active() -> HistoryState:
         ),
         pytest.param(
             _idle,
-            lambda history: history.update(transitions.begin_observing, NOW),
+            lambda history: history.update(transitions.begin_announcing),
             Change.PLANNING,
             id="events begin",
         ),
@@ -605,7 +632,7 @@ def test_a_change_is_called_by_its_name(
 
 def _planned() -> HistoryState:
     history = History(_active())
-    history.update(transitions.begin_observing, START)
+    history.update(transitions.begin_announcing)
     history.update(transitions.snooze_mismatch, NOW)
     history.update(transitions.mark_announced, STARTED)
     history.update(transitions.set_backfill, BACKFILL)
@@ -635,7 +662,7 @@ def _planned() -> HistoryState:
         ),
         pytest.param(lambda history: history.read("old", "s"), id="read without missing sessions"),
         pytest.param(
-            lambda history: history.update(transitions.begin_observing, NOW), id="second first read"
+            lambda history: history.update(transitions.begin_announcing), id="second first read"
         ),
         pytest.param(
             lambda history: history.update(transitions.set_backfill, BACKFILL), id="same backfill"

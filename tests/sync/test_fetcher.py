@@ -141,18 +141,6 @@ async def test_a_long_first_load_writes_down_how_far_it_is(
     assert len(await known(new_home)) > 500, "what was read a minute before the crash is known"
 
 
-async def test_when_it_was_installed_is_written_though_nothing_could_be_read(
-    new_home: Home, cloud: SimulatedCloud, live: Advance
-) -> None:
-    cloud.fail("/sessions", Fault.SERVER_ERROR)
-    await new_home.set_up()
-    await live(60)
-    installed_at = datetime.fromisoformat(
-        new_home.storage[new_home.storage_key]["data"]["installed_at"]
-    )
-    assert installed_at - NOW < timedelta(seconds=1)
-
-
 async def test_a_crash_before_anything_was_written_begins_anew(
     home: Home, account: SimulatedAccount
 ) -> None:

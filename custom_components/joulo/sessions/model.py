@@ -15,6 +15,9 @@ from .hourly import Reading
 MAX_OPEN = timedelta(days=1)
 """A session whose end Joulo never sent counts as ended after this time."""
 
+LONGEST_SNOOZE = timedelta(days=7)
+"""Time after a read of all sessions that changed nothing, before another one is requested."""
+
 
 class Change(Flag):
     """Parts of the history that a transition has changed."""
@@ -152,7 +155,7 @@ class HistoryState:
     announced: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Event types that have been fired, by session id; they outlive the session."""
     announce_since: datetime | None = None
-    """Sessions that started earlier fire no event. Set at first set-up."""
+    """What happened up to then fires no event: the last that Joulo told in the first read of all sessions."""
     observing_since: datetime | None = None
     """Moment from which Home Assistant has observed the chargers. Events of earlier moments are late. A reload keeps it."""
     last_read: datetime | None = None

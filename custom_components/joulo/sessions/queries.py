@@ -31,13 +31,14 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class PendingEvent:
-    """An event that has not been fired: when it happened, and how Joulo lists its session, with an end or open."""
+    """An event that has not been fired: when it happened, and how Joulo and the charger show its session."""
 
     at: datetime
     type: SessionEventType
     session: ChargingSession
     is_confirmed: bool
     is_listed_open: bool
+    is_observed: bool
 
 
 def charger_ids(state: HistoryState) -> set[str]:
@@ -166,10 +167,17 @@ def pending_events(state: HistoryState, charger_id: str, until: datetime) -> Ite
             (SessionEventType.COMPLETED, session.ended_at),
         )
         for event_type, at in moments:
-            if at is not None and event_type not in announced and since <= at <= until:
+            if at is not None and event_type not in announced and since < at <= until:
                 record = charger.records[session.id]
                 is_open = record.listed is not None and record.listed.ended_at is None
-                yield PendingEvent(at, event_type, session, record.is_confirmed, is_open)
+                yield PendingEvent(
+                    at=at,
+                    type=event_type,
+                    session=session,
+                    is_confirmed=record.is_confirmed,
+                    is_listed_open=is_open,
+                    is_observed=record.observed is not None,
+                )
 
 
 def _active_record(charger: ChargerHistory) -> SessionRecord | None:

@@ -3,7 +3,7 @@
 A field that is missing or damaged falls back to its default; the others are kept.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,7 +14,15 @@ from ..api import ChargingSession, Cursor
 from ..api.models import Model, parse_model, parse_models
 from ..api.parsing import parse_datetime, parse_number, parse_text
 from .hourly import Reading
-from .model import Backfill, ChargerHistory, HistoryState, Meter, RemovedSession, SessionRecord
+from .model import (
+    LONGEST_SNOOZE,
+    Backfill,
+    ChargerHistory,
+    HistoryState,
+    Meter,
+    RemovedSession,
+    SessionRecord,
+)
 
 _RELOAD = timedelta(seconds=10)
 """A reload takes less, a restart of Home Assistant more."""
@@ -25,22 +33,40 @@ def from_stored(document: object, now: datetime) -> HistoryState:
     stored = parse_model(_StoredHistory)(document)
     if stored is None:
         return HistoryState(observing_since=now)
+    chargers = _chargers(stored)
+    # Without a record of events that were fired, none is fired twice.
+    announce_since = stored.installed_at if stored.told is not None else stored.watched_until
     return HistoryState(
-        chargers=_chargers(stored),
+        chargers=chargers,
         announced=stored.told or {},
-        # Without a record of events that were fired, none is fired twice.
-        announce_since=stored.installed_at if stored.told is not None else stored.watched_until,
+        announce_since=_not_after(announce_since, max([now, *_moments(chargers)])),
         observing_since=_observing_since(stored, now),
-        last_read=stored.last_read,
-        last_full_read=stored.last_full_read,
+        last_read=_not_after(stored.last_read, now),
+        last_full_read=_not_after(stored.last_full_read, now),
         backfill=stored.resume,
-        mismatch_snoozed_until=stored.reread_after,
+        mismatch_snoozed_until=_not_after(stored.reread_after, now + LONGEST_SNOOZE),
         set_aside={
-            each.session.id: RemovedSession(each.removed_at, _record(stored, each.session))
+            each.session.id: RemovedSession(
+                min(each.removed_at, now), _record(stored, each.session)
+            )
             for each in stored.set_aside
         },
         kept=frozenset(stored.kept),
     )
+
+
+def _not_after(moment: datetime | None, latest: datetime) -> datetime | None:
+    """Return a stored moment, or the latest plausible one: a clock that was ahead when it was stored is right by now."""
+    return moment and min(moment, latest)
+
+
+def _moments(chargers: Mapping[str, ChargerHistory]) -> Iterator[datetime]:
+    """Yield the starts and ends of all sessions."""
+    for charger in chargers.values():
+        for session in charger.timeline:
+            yield session.started_at
+            if session.ended_at is not None:
+                yield session.ended_at
 
 
 def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:

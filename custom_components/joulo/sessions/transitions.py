@@ -3,9 +3,9 @@
 Each returns the new state and what has changed in it. Where nothing has, that is the given state itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
@@ -32,6 +32,8 @@ _MOST_REMOVED_SHARE = 0.1
 _SET_ASIDE_FOR = timedelta(days=30)
 _MOST_AHEAD = timedelta(days=1)
 """Time that a start may lie in the future: Joulo's clock is not ours."""
+_BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before all sessions."""
 _BELIEVE_METER = timedelta(minutes=15)
 """Time between two answers that have to show a lower meter reading before it is believed."""
 
@@ -371,10 +373,36 @@ def _set_aside(state: HistoryState, session_ids: Collection[str], at: datetime) 
     return replace(state, set_aside=set_aside, missing_since=waiting) if change else state, change
 
 
-def begin_observing(state: HistoryState, at: datetime) -> Transition:
-    """Set the moment of the first read. Sessions that started earlier fire no event; later calls change nothing."""
-    since = at if state.announce_since is None else state.announce_since
-    return _with(state, Change.PLANNING, announce_since=since)
+def begin_announcing(state: HistoryState, ahead: Iterable[ChargingSession] = ()) -> Transition:
+    """Take all that is known for the past, which fires no event, once; an open session fires its end.
+
+    That is done when all sessions have been read for the first time, by Joulo's own moments: no clock
+    decides. `ahead` are the sessions that were left out because they start in the future. By a clock that
+    is wrong all may, and they are read again when it is right.
+    """
+    if state.announce_since is not None:
+        return state, Change.NONE
+    announced = {
+        session.id: (SessionEventType.STARTED,)
+        if session.ended_at is None
+        else tuple(SessionEventType)
+        for session in ahead
+    }
+    return _with(
+        state,
+        Change.PLANNING,
+        announce_since=max(_moments(state), default=_BEGINNING),
+        announced=announced | dict(state.announced),
+    )
+
+
+def _moments(state: HistoryState) -> Iterator[datetime]:
+    """Yield every start and end that Joulo has told; an end that was only observed is one of our clock."""
+    for charger in state.chargers.values():
+        for record in charger.records.values():
+            yield record.session.started_at
+            if record.listed is not None and record.listed.ended_at is not None:
+                yield record.listed.ended_at
 
 
 def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:

@@ -10,7 +10,14 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from ..api import Endpoint, JouloClient, JouloError, JouloRateLimitError, SessionPaginator
+from ..api import (
+    ChargingSession,
+    Endpoint,
+    JouloClient,
+    JouloError,
+    JouloRateLimitError,
+    SessionPaginator,
+)
 from ..devices import charger_ids
 from ..history import SessionHistory
 from ..sessions import queries, transitions
@@ -38,8 +45,8 @@ class _Read:
     since: datetime | None
     until: datetime
     full: bool
-    ahead: set[str] = field(default_factory=set)
-    """Ids of sessions that are left out because they start in the future."""
+    ahead: dict[str, ChargingSession] = field(default_factory=dict)
+    """Sessions that are left out because they start in the future."""
 
 
 class SessionFetcher:
@@ -108,7 +115,6 @@ class SessionFetcher:
             self._cancel()
 
     def _new_read(self, now: datetime) -> _Read:
-        self._history.async_update(transitions.begin_observing, now)
         full = self._is_full_read_due(now)
         since = None if full else queries.unsettled_since(self._history.state, _OVERLAP)
         return _Read(SessionPaginator(self._client, since=since), now, since, now, full)
@@ -122,7 +128,7 @@ class SessionFetcher:
     async def _read_page(self, read: _Read) -> None:
         now = dt_util.utcnow()
         sessions = await read.paginator.fetch_page()
-        ahead = {each.id for each in sessions if transitions.is_ahead(each.started_at, now)}
+        ahead = {each.id: each for each in sessions if transitions.is_ahead(each.started_at, now)}
         read.ahead.update(ahead)
         if ahead and not self._has_logged_ahead:
             self._has_logged_ahead = True
@@ -180,6 +186,8 @@ class SessionFetcher:
             self._history.async_update(
                 transitions.remove_missing, self._conclusion(read), dt_util.utcnow()
             )
+        if read.full:
+            self._history.async_update(transitions.begin_announcing, read.ahead.values())
         self._history.async_update(transitions.finish_read, read.begun, full=read.full)
         if read.full:
             # Sessions that are missing go once a second read misses them too.
@@ -187,7 +195,7 @@ class SessionFetcher:
 
     def _conclusion(self, read: _Read) -> CompleteRead:
         return CompleteRead(
-            seen=read.paginator.seen - read.ahead,
+            seen=read.paginator.seen - read.ahead.keys(),
             since=read.since,
             until=read.until,
             charger_ids=charger_ids(dr.async_get(self._hass), self._entry),

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homeassistant.components.event.const import DOMAIN as EVENT_DOMAIN
 from homeassistant.core import CALLBACK_TYPE, CoreState, HomeAssistant, callback
@@ -35,6 +35,13 @@ _LATE_AFTER = timedelta(days=1)
 type Fire = Callable[[SessionEventType, dict[str, Any]], None]
 
 
+class _Notice(NamedTuple):
+    """The moment at which a pending event was noticed, and whether Home Assistant was away when it happened."""
+
+    at: datetime
+    was_away: bool
+
+
 class SessionEventPublisher:
     """Fires the events that the history has and that were not fired yet.
 
@@ -49,8 +56,12 @@ class SessionEventPublisher:
         self._entry = entry
         self._history = history
         self._subscribers: dict[str, Fire] = {}
-        self._noticed_at: dict[str, datetime] = {}
-        """Moments at which an end was noticed that Joulo does not list yet, by session id."""
+        self._notices: dict[tuple[str, SessionEventType], _Notice] = {}
+        """Notices of the events that are pending, by session id and type."""
+        self._last_read = history.state.last_read
+        """Beginning of the last read of an earlier run."""
+        self._is_first = self._is_catching_up = history.was_away
+        """Whether nothing was published since a start of Home Assistant, and whether its first read is still to come."""
         self._upcoming_at: datetime | None = None
         """Moment of the next event that lies ahead, or at which one has waited long enough."""
         self._cancel_timeout: CALLBACK_TYPE | None = None
@@ -74,7 +85,7 @@ class SessionEventPublisher:
     def async_start(self) -> None:
         """Publish from now on, until the entry is unloaded; nothing before Home Assistant has started."""
         self._started = True
-        changes = Change.ACTIVE | Change.OBSERVED | Change.SESSIONS
+        changes = Change.ACTIVE | Change.OBSERVED | Change.SESSIONS | Change.PLANNING
         for unsubscribe in (
             self._history.async_listen(self.async_schedule, changes),
             async_at_started(self._hass, self.async_schedule),
@@ -121,22 +132,29 @@ class SessionEventPublisher:
         """Return the events to fire, and note what others wait for: their moment, or Joulo to list an end."""
         due: list[PendingEvent] = []
         upcoming: list[datetime] = []
-        waiting: dict[str, datetime] = {}
-        for event in self._pending(now + _LOOK_AHEAD):
+        pending = list(self._pending(now + _LOOK_AHEAD))
+        self._notices = {
+            key: self._notices.get(key) or _Notice(now, self._was_away(event))
+            for event in pending
+            for key in [(event.session.id, event.type)]
+        }
+        for event in pending:
+            timeout = _OPEN_TIMEOUT if event.is_listed_open else _CONFIRMATION_TIMEOUT
+            timeout_at = self._notices[event.session.id, event.type].at + timeout
             if event.at > now:
                 upcoming.append(event.at)
-                continue
-            noticed_at = self._noticed_at.get(event.session.id, now)
-            timeout = _OPEN_TIMEOUT if event.is_listed_open else _CONFIRMATION_TIMEOUT
-            timeout_at = noticed_at + timeout
-            if event.type is SessionEventType.STARTED or event.is_confirmed or now >= timeout_at:
+            elif event.type is SessionEventType.STARTED or event.is_confirmed or now >= timeout_at:
                 due.append(event)
             else:
-                waiting[event.session.id] = noticed_at
                 upcoming.append(timeout_at)
-        self._noticed_at = waiting
         self._upcoming_at = min(upcoming, default=None)
+        self._is_first = False
+        self._is_catching_up &= self._history.state.last_read == self._last_read
         return due
+
+    def _was_away(self, event: PendingEvent) -> bool:
+        """Whether the first reads after a start of Home Assistant have brought an event, whatever the clock says."""
+        return self._is_first or (self._is_catching_up and not event.is_observed)
 
     def _pending(self, until: datetime) -> Iterator[PendingEvent]:
         state = self._history.state
@@ -171,7 +189,8 @@ class SessionEventPublisher:
 
     def _attributes(self, event: PendingEvent) -> dict[str, Any]:
         state = self._history.state
-        observing_since = state.observing_since
-        was_away = observing_since is not None and event.at < observing_since
+        since = state.observing_since
+        was_away = self._notices[event.session.id, event.type].was_away
+        was_away |= since is not None and event.at < since
         late = was_away or dt_util.utcnow() - event.at >= _LATE_AFTER
         return as_attributes(event.session, queries.value_of(state, event.session)) | {"late": late}

@@ -16,14 +16,13 @@ from ..issues import (
     async_raise_unlisted_sessions,
 )
 from ..sessions import queries, transitions
+from ..sessions.model import LONGEST_SNOOZE
 
 if TYPE_CHECKING:
     from ..data import JouloConfigEntry
     from .fetcher import SessionFetcher
 
 _DAILY = timedelta(days=1)
-_SNOOZE = timedelta(days=7)
-"""Time after a full read that changed nothing, before another one is requested."""
 _TOLERANCE = 0.05
 _TOLERANCE_PER_SESSION = 0.005
 """kWh; Joulo rounds every session to hundredths."""
@@ -73,7 +72,7 @@ class TotalsReconciler:
             async_clear_totals_mismatch(self._hass, self._entry)
         elif was_read_again:
             self._requested_at = None
-            self._snooze(now + _SNOOZE)
+            self._snooze(now + LONGEST_SNOOZE)
             async_raise_totals_mismatch(self._hass, self._entry, kwh)
         elif state.mismatch_snoozed_until is not None and now < state.mismatch_snoozed_until:
             async_raise_totals_mismatch(self._hass, self._entry, kwh)
