@@ -1,5 +1,7 @@
 """When Joulo is asked, and what for; `test_faults.py` shows what happens when it does not answer."""
 
+from typing import Any
+
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 import pytest
@@ -9,7 +11,7 @@ from custom_components.joulo.const import CONF_CHARGERS_INTERVAL
 from custom_components.joulo.sessions import queries
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
-from tests.timing import POLL
+from tests.timing import POLL, READ
 
 
 async def pass_time(advance: Advance, seconds: float) -> None:
@@ -25,6 +27,14 @@ async def read_history(advance: Advance, cloud: SimulatedCloud) -> None:
     cloud.forget_requests()
 
 
+def without_end(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document in which the newest session, if it lists sessions, has no end."""
+    match document:
+        case {"sessions": [newest, *others]}:
+            return document | {"sessions": [newest | {"ended_at": None}, *others]}
+    return document
+
+
 async def test_idle_chargers_are_polled_every_minute_and_the_rest_every_hour(
     hass: HomeAssistant, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
 ) -> None:
@@ -34,10 +44,12 @@ async def test_idle_chargers_are_polled_every_minute_and_the_rest_every_hour(
     assert cloud.count("/chargers") == pytest.approx(7200 / POLL, abs=1)
     assert cloud.count("/sessions") == 2
     assert cloud.count("/energy") == 2
-    assert cloud.count("/me") == 2
+    assert (cloud.count("/me"), cloud.count("/ere-position")) == (0, 0)
+    await pass_time(advance, 4 * 3600)
+    assert (cloud.count("/me"), cloud.count("/ere-position")) == (1, 1)
 
 
-async def test_the_sessions_are_read_every_ten_minutes_while_one_runs(
+async def test_the_sessions_are_left_alone_while_one_runs(
     hass: HomeAssistant,
     account: SimulatedAccount,
     cloud: SimulatedCloud,
@@ -46,30 +58,50 @@ async def test_the_sessions_are_read_every_ten_minutes_while_one_runs(
 ) -> None:
     await read_history(advance, cloud)
     account.start_session(GARAGE_ID)
-    await pass_time(advance, 3600)
-    assert cloud.count("/sessions") == pytest.approx(3600 / 601, abs=1)
-
-
-async def test_a_start_and_an_end_are_followed_by_a_read_as_soon_as_joulo_allows(
-    hass: HomeAssistant,
-    account: SimulatedAccount,
-    cloud: SimulatedCloud,
-    joulo: MockConfigEntry,
-    advance: Advance,
-) -> None:
-    await read_history(advance, cloud)
+    await pass_time(advance, 5.9 * 3600)
+    assert cloud.count("/sessions") == 0
     await pass_time(advance, 1200)
-    cloud.forget_requests()
+    assert cloud.count("/sessions") == 1, "one that charges for a day is looked at"
+
+
+async def test_an_end_is_followed_by_a_read_at_once_and_every_ten_minutes_until_joulo_lists_it(
+    hass: HomeAssistant,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    joulo: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    await read_history(advance, cloud)
     account.start_session(GARAGE_ID)
-    await advance(POLL)
-    await advance(2)
-    assert cloud.count("/sessions") == 1, "the last read was long ago"
+    await pass_time(advance, 1200)
+    cloud.garble = without_end
     account.end_session(GARAGE_ID)
     await advance(POLL)
     await advance(2)
-    assert cloud.count("/sessions") == 1, "the last read was a minute ago"
-    await advance(600 - POLL)
-    assert cloud.count("/sessions") == 2
+    assert cloud.count("/sessions") == 1
+    await pass_time(advance, 3600)
+    assert cloud.count("/sessions") == pytest.approx(1 + 3600 / 601, abs=1)
+    cloud.garble = None
+    await advance(READ)
+    cloud.forget_requests()
+    await pass_time(advance, 3500)
+    assert cloud.count("/sessions") == 0
+
+
+async def test_after_a_day_an_end_that_joulo_does_not_list_is_looked_for_hourly_only(
+    account: SimulatedAccount, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
+) -> None:
+    await read_history(advance, cloud)
+    account.start_session(GARAGE_ID)
+    await advance(POLL)
+    cloud.garble = without_end
+    account.end_session(GARAGE_ID)
+    await advance(POLL)
+    for _ in range(25):
+        await advance(3600)
+    cloud.forget_requests()
+    await pass_time(advance, 3 * 3600)
+    assert cloud.count("/sessions") == pytest.approx(3, abs=1)
 
 
 async def test_the_sums_are_read_again_after_the_history_has_changed(

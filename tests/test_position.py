@@ -10,7 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.conftest import Advance
 from tests.simulator import Availability, Fault, SimulatedAccount, SimulatedCloud
 from tests.simulator.position import ere_position
-from tests.timing import DAY, HOUR
+from tests.timing import DAY, HOUR, TERMS
 
 PATH = "/ere-position"
 SENSORS = {
@@ -63,11 +63,11 @@ async def test_the_sensors_show_what_joulo_sends(
     assert sent["total_expected_eur"] > sent["ytd_expected_eur"], "the forecast is in it"
 
 
-async def test_the_position_is_read_with_the_sums(
+async def test_the_position_is_read_every_six_hours(
     hass: HomeAssistant, cloud: SimulatedCloud, joulo: MockConfigEntry, advance: Advance
 ) -> None:
-    for hour in range(1, 4):
-        assert cloud.count(PATH) == cloud.count("/energy") == hour
+    for hour in range(13):
+        assert cloud.count(PATH) == 1 + hour // 6
         await advance(HOUR)
 
 
@@ -108,6 +108,7 @@ async def test_what_was_there_once_is_kept_for_a_day_and_then_unknown(
 ) -> None:
     before = shown(hass)
     account.ere_position = lacking
+    await advance(TERMS - HOUR)
     for _ in range(24):
         await advance(HOUR)
         assert shown(hass) == before
@@ -133,6 +134,7 @@ async def test_a_fault_touches_nothing_else_and_is_logged_when_it_comes_and_when
     fault: Fault,
 ) -> None:
     caplog.set_level(logging.INFO)
+    await advance(TERMS - HOUR)
     cloud.fail(PATH, fault)
     for _ in range(3):
         await advance(HOUR)
@@ -157,6 +159,7 @@ async def test_two_endpoints_that_fail_together_come_back_apart(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
+    await advance(TERMS - HOUR)
     cloud.fail("/me", Fault.SERVER_ERROR, times=1)
     cloud.fail(PATH, Fault.SERVER_ERROR, times=2)
     await advance(HOUR)

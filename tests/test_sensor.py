@@ -14,7 +14,7 @@ from syrupy.assertion import SnapshotAssertion
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount, SimulatedCloud
 from tests.tables import assert_one_in_full, table_of
-from tests.timing import HOUR, PAGE, POLL, READ
+from tests.timing import HOUR, PAGE, POLL, READ, TERMS
 
 TAG = "DEADBEEF12345678"
 
@@ -126,6 +126,7 @@ async def test_the_tag_stays_although_an_answer_omits_it(
     await advance(POLL)
     assert shown(hass, "garage_active_rfid_tag") == TAG
     account.end_session(GARAGE_ID)
+    await advance(POLL)
     await advance(READ)
     assert shown(hass, "garage_last_session_rfid_tag") == TAG
 
@@ -187,8 +188,9 @@ async def test_a_session_is_valued_once_at_the_price_of_its_end(
     hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, advance: Advance
 ) -> None:
     account.start_session(GARAGE_ID, power_kw=10)
-    await advance(3600)
+    await advance(HOUR)
     account.end_session(GARAGE_ID)
+    await advance(POLL)
     await advance(READ)
     await advance(READ)
     value = float(shown(hass, "garage_last_session_value"))
@@ -197,7 +199,7 @@ async def test_a_session_is_valued_once_at_the_price_of_its_end(
     month_before = float(shown(hass, "joulo_value_this_month"))
 
     account.ere_price_mid *= 2
-    await advance(3600)
+    await advance(TERMS)
     assert float(shown(hass, "garage_last_session_value")) == value
     assert float(shown(hass, "joulo_value_this_month")) == pytest.approx(2 * month_before)
 

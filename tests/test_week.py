@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from itertools import pairwise
-from math import ceil
 from random import Random
 
 from homeassistant.core import HomeAssistant
@@ -18,7 +17,7 @@ from tests.simulator import SimulatedAccount, SimulatedCharger, SimulatedCloud
 WEEK = timedelta(days=7)
 HOUR = timedelta(hours=1)
 CHARGERS_PACE = timedelta(seconds=61)
-CHARGING_PACE = timedelta(seconds=601)
+TERMS_PACE = timedelta(hours=6)
 
 type Span = tuple[datetime, datetime]
 
@@ -58,13 +57,12 @@ def charging_spans(account: SimulatedAccount) -> list[Span]:
     return spans
 
 
-def expected_reads(spans: list[Span]) -> int:
-    """Return how often `/sessions` is read: at set-up, at each start, every 10 minutes to the end, else hourly."""
-    charging = sum(1 + ceil((end - start) / CHARGING_PACE) for start, end in spans)
+def expected_reads(spans: list[Span], sessions: int) -> int:
+    """Return how often `/sessions` is read: at set-up, after each end, and hourly while nothing charges."""
     ends = [NOW, *(end for _, end in spans)]
     starts = [*(start for start, _ in spans), NOW + WEEK]
     idle = sum((start - end) // HOUR for end, start in zip(ends, starts, strict=True))
-    return 1 + charging + idle
+    return 1 + sessions + idle
 
 
 def moments(chance: Random, count: int) -> Iterator[float]:
@@ -136,10 +134,11 @@ async def test_a_week_costs_the_requests_it_should_and_ends_with_the_right_figur
             await meddle(hass, joulo, chance)
 
     spans = charging_spans(account)
-    reads = expected_reads(spans)
+    sessions = account.session_total()
     # Each meddling moves the polls that follow it, and so may cost or save one; so does each change of pace.
     assert abs(cloud.count("/chargers") - (1 + WEEK // CHARGERS_PACE)) <= meddling
-    assert abs(cloud.count("/sessions") - reads) <= len(spans) + meddling
-    assert abs(cloud.count("/energy") - reads) <= len(spans) + meddling
-    assert abs(cloud.count("/me") - cloud.count("/energy")) <= meddling
+    assert abs(cloud.count("/sessions") - expected_reads(spans, sessions)) <= len(spans) + meddling
+    # Each session that is completed has the sums read once more, and the hour begins anew.
+    assert abs(cloud.count("/energy") - WEEK // HOUR) <= sessions + meddling
+    assert abs(cloud.count("/me") - WEEK // TERMS_PACE) <= 1 + meddling
     assert_books_agree(hass, account)

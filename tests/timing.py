@@ -18,4 +18,6 @@ PAGE: Final = Endpoint.HISTORY.interval + _MARGIN
 """Until another page of the past has been read."""
 HOUR: Final = 3600 + _MARGIN
 """Until what is read hourly has been read once more."""
+TERMS: Final = 6 * 3600 + _MARGIN
+"""Until `/me` and `/ere-position` have been read once more."""
 DAY: Final = 86_400.0

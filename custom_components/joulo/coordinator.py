@@ -53,7 +53,13 @@ _RETRY = 60.0
 """Seconds; after a failure the next try comes no sooner, even where no request was sent."""
 _MARGIN = 1.0
 """Seconds; Home Assistant's timers fire up to one early, and the rate limiter would refuse."""
-_WHILE_CHARGING = timedelta(seconds=Endpoint.SESSIONS.interval + _MARGIN)
+_UNTIL_LISTED = timedelta(seconds=Endpoint.SESSIONS.interval + _MARGIN)
+"""Time between two reads of `/sessions` while Joulo does not list an end that a charger showed."""
+_GIVE_UP_LISTING = timedelta(days=1)
+_WHILE_CHARGING = timedelta(hours=6)
+"""Time between two reads while a session runs: the endpoint is to be free when it ends."""
+_TERMS_EVERY = timedelta(hours=6)
+"""Time for which the answers of `/me` and `/ere-position` are good."""
 
 
 _SHOWN_OF_CHARGER = (
@@ -290,7 +296,7 @@ class LastSession:
 
 
 class SessionsCoordinator(JouloCoordinator[LastSession]):
-    """Reads `/sessions`: every 10 minutes while a session is active, else hourly."""
+    """Reads `/sessions`: hourly, and as soon as a session has ended, until Joulo lists its end."""
 
     endpoint = Endpoint.SESSIONS
 
@@ -320,15 +326,20 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
 
     @override
     async def _async_read(self) -> dict[str, LastSession]:
-        self._set_pace()
-        await self._read_sessions()
+        try:
+            await self._read_sessions()
+        finally:
+            self._set_pace()
         return self._with_equal_kept(self._last_sessions())
 
     @callback
     def _async_follow_active(self, _change: Change) -> None:
-        """Read soon when a session has started or ended."""
+        """Read soon when a session has ended; when one has started, leave the endpoint free for its end."""
         self._set_pace()
-        self.async_refresh_soon()
+        if self._awaits_end():
+            self.async_refresh_soon()
+        else:
+            self._schedule_refresh()
 
     @callback
     def _async_follow_history(self, _change: Change) -> None:
@@ -340,8 +351,15 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
             self._async_show(self._last_sessions())
 
     def _set_pace(self) -> None:
-        is_charging = queries.has_active(self._history.state)
-        self.update_interval = _WHILE_CHARGING if is_charging else _HOURLY
+        if self._awaits_end():
+            self.update_interval = _UNTIL_LISTED
+        elif queries.has_active(self._history.state):
+            self.update_interval = _WHILE_CHARGING
+        else:
+            self.update_interval = _HOURLY
+
+    def _awaits_end(self) -> bool:
+        return queries.awaits_end(self._history.state, dt_util.utcnow() - _GIVE_UP_LISTING)
 
     def _last_sessions(self) -> dict[str, LastSession]:
         return {charger_id: self._last_session(charger_id) for charger_id in self._chargers.data}
@@ -365,7 +383,7 @@ class AccountState:
 
 
 class AccountCoordinator(JouloCoordinator[AccountState]):
-    """Reads `/energy`, `/me` and `/ere-position`: hourly, and soon after the history has changed."""
+    """Reads `/energy` hourly, and soon after the history has changed; `/me` and `/ere-position` every 6 hours."""
 
     endpoint = Endpoint.ENERGY
 
@@ -381,6 +399,8 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         self._history = history
         self._compare_totals = compare_totals
         self._silent: set[Endpoint] = set()
+        self._answered_at: dict[Endpoint, datetime] = {}
+        """Moments of the last requests that the optional endpoints have answered."""
         self._cancel_midnight = self._wait_for_midnight()
         for unsubscribe in (
             history.async_listen(self._async_follow_history, Change.SESSIONS | Change.SYNC),
@@ -428,14 +448,18 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         fetch: Callable[[], Awaitable[Response[DataT]]],
     ) -> DataT | None:
         """Return the answer of an endpoint that an account may lack; one that fails is silent."""
+        answered_at = self._answered_at.get(endpoint)
+        # A clock that went back by days must not make an answer last for days.
+        if answered_at is not None and abs(dt_util.utcnow() - answered_at) < _TERMS_EVERY:
+            return before
         try:
-            answer: DataT | None = (await fetch()).data
+            response = await fetch()
         except JouloTooEarlyError:
             return before
         except (JouloNotFoundError, JouloScopeError) as error:
             if isinstance(error, JouloScopeError) and before is not None:
                 async_raise_missing_scope(self.hass, self.config_entry, endpoint.path, error.scope)
-            answer = None
+            answer: DataT | None = None
         except JouloError as error:
             if self.client.rate_limiter.token_rejected:
                 raise
@@ -444,6 +468,8 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
                 _LOGGER.info("Joulo's %s cannot be read: %s", endpoint.path, error)
             return before
         else:
+            answer = response.data
+            self._answered_at[endpoint] = response.sent_at
             async_clear_missing_scope(self.hass, self.config_entry, endpoint.path)
         if endpoint in self._silent:
             self._silent.remove(endpoint)

@@ -84,6 +84,13 @@ def has_unconfirmed(state: HistoryState) -> bool:
     return any(record.is_unconfirmed for record in _records(state))
 
 
+def awaits_end(state: HistoryState, since: datetime) -> bool:
+    """Whether a charger showed an end, after a moment, that Joulo does not list yet."""
+    unconfirmed = (record.observed for record in _records(state) if record.is_unconfirmed)
+    ends = (session.ended_at for session in unconfirmed if session)
+    return any(end is not None and end > since for end in ends)
+
+
 def active_power(state: HistoryState, charger_id: str) -> float | None:
     """Return the average kW of the active session, from its start until its energy last grew."""
     record = _active_record(state.chargers.get(charger_id, _NONE))
