@@ -55,7 +55,13 @@ ERRORS_OF_ORDERS = [
     api.JouloRejectedError("ocpp_identity is already in use"),
 ]
 """A form gives no orders."""
-OTHER_SENTENCES = {"empty_period", "no_answer", "not_a_charger", "restart_not_verified"}
+OTHER_SENTENCES = {
+    "empty_period",
+    "history_incomplete",
+    "no_answer",
+    "not_a_charger",
+    "restart_not_verified",
+}
 
 
 def flat(texts: Texts, path: str = "") -> dict[str, str]:

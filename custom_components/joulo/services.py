@@ -12,7 +12,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import ServiceValidationError
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 from homeassistant.helpers.selector import ConfigEntrySelector, DeviceSelector
 from homeassistant.helpers.translation import async_load_integrations
@@ -27,6 +27,7 @@ from .helpers import async_send_command
 from .localizer import Localizer, async_localizer
 from .sessions import queries
 from .sessions.model import HistoryState
+from .sessions.queries import Coverage
 from .statement import Row, as_csv, row, totals
 
 ATTR_END: Final = "end"
@@ -100,8 +101,11 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
     await async_load_integrations(call.hass, {DOMAIN})
     entry, chargers = _account_and_chargers(call)
     start, end = _period(call)
+    state = entry.runtime_data.history.state
+    if not queries.has_read_since(state, start):
+        raise _incomplete(queries.coverage(state))
     selection = _Selection(
-        history=entry.runtime_data.history.state,
+        history=state,
         charger_ids=chargers,
         start=start,
         end=end,
@@ -174,6 +178,19 @@ def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dic
     if is_csv:
         response["csv"] = as_csv(rows, response["totals"], localizer)
     return response
+
+
+def _incomplete(coverage: Coverage) -> HomeAssistantError:
+    """Return the error that says how far the first read of all sessions is: a part would look like the whole."""
+    oldest = coverage.oldest
+    return HomeAssistantError(
+        translation_domain=DOMAIN,
+        translation_key="history_incomplete",
+        translation_placeholders={
+            "sessions": str(coverage.sessions),
+            "oldest": dt_util.as_local(oldest).date().isoformat() if oldest else "?",
+        },
+    )
 
 
 def _account_and_chargers(call: ServiceCall) -> tuple[JouloConfigEntry, set[str]]:

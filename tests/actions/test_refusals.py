@@ -1,5 +1,6 @@
 """What an action does not answer, and what the user is told then."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from homeassistant.core import HomeAssistant
@@ -15,8 +16,10 @@ from tests.actions.calls import (
     ids,
     refusal,
 )
+from tests.home import Home
 from tests.simulator import (
     GARAGE_ID,
+    Fault,
     SimulatedAccount,
     SimulatedCloud,
 )
@@ -35,6 +38,33 @@ async def test_a_period_in_which_nothing_can_start_is_refused(
 ) -> None:
     told = await refusal(hass, start=start, end=end)
     assert told == "The end does not lie after the start. Choose a later end"
+
+
+@pytest.mark.long_account
+async def test_a_time_that_has_not_been_read_yet_is_refused_with_how_far_the_history_reaches(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    """The first page is read at set-up; the others follow."""
+    told = await refusal(hass)
+    assert told.startswith("The past is still being read: 100 sessions so far, back to 2025-")
+    assert await refusal(hass, start="2025-01-01", end="2025-02-01") == told
+    answer = await get(hass, start="2026-06-01")
+    assert answer["totals"]["sessions"] == sum(
+        session.started_at >= datetime(2026, 5, 31, 22, tzinfo=UTC)
+        for session in account.completed()
+    )
+    await home.read_all()
+    answer = await get(hass)
+    assert answer["totals"]["sessions"] == account.session_total()
+
+
+async def test_before_the_first_page_nothing_is_answered(
+    hass: HomeAssistant, new_home: Home, cloud: SimulatedCloud
+) -> None:
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await new_home.set_up()
+    told = await refusal(hass, start="2026-06-01")
+    assert told.startswith("The past is still being read: 0 sessions so far, back to ?.")
 
 
 async def test_the_account_itself_is_no_charger(

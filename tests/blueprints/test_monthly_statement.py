@@ -14,7 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from tests.conftest import Advance
-from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedSession
+from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 from tests.timing import READ
 
 from .conftest import Automate, Device, Phone
@@ -185,3 +185,20 @@ async def test_other_actions_are_given_title_message_and_table(
     assert call.data["title"] == "Charging sessions of 06-2026"
     assert call.data["message"].endswith(call.data["data"]["table"])
     assert len(call.data["data"]["table"].splitlines()) == len(of_month(account)) + 2
+
+
+@pytest.fixture
+def unread(cloud: SimulatedCloud) -> None:
+    """Let no session be read."""
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+
+
+@pytest.mark.usefixtures("unread")
+async def test_where_the_month_has_not_been_read_the_message_says_so_instead_of_a_table(
+    phone: Phone, ask: Ask
+) -> None:
+    await ask(price_per_kwh=0.25)
+    ((title, message),) = phone.messages
+    assert title == "Charging sessions of 06-2026"
+    assert message.startswith("The statement of 06-2026 cannot be made: ")
+    assert "kWh" not in message

@@ -130,6 +130,15 @@ def listed(state: HistoryState) -> Iterator[ChargingSession]:
             yield record.listed
 
 
+def has_read_since(state: HistoryState, start: datetime | None) -> bool:
+    """Whether every session that started at a moment or later has been read; None stands for all."""
+    if state.last_full_read is not None:
+        return True
+    # Sessions are read newest first: the cursor is where the next page begins.
+    backfill = state.backfill
+    return start is not None and backfill is not None and start > backfill.cursor.moment
+
+
 def coverage(state: HistoryState) -> Coverage:
     """Return how far the history reaches."""
     starts = [session.started_at for session in listed(state)]
