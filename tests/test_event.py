@@ -8,8 +8,9 @@ from unittest.mock import patch
 
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED, STATE_UNKNOWN
 from homeassistant.core import CoreState, Event, EventStateChangedData, HomeAssistant, State
-from homeassistant.helpers import entity_registry as er
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.storage import Store
+from homeassistant.util.file import WriteError
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
@@ -232,7 +233,7 @@ async def test_what_is_told_was_remembered_before(
     session = account.start_session(GARAGE_ID)
     await home.poll()
     assert len(told()) == 1
-    assert remembered == [{session.id: [STARTED]}]
+    assert [told[session.id] for told in remembered] == [[STARTED]]
 
 
 async def test_what_is_remembered_is_told_although_the_entry_is_unloaded_meanwhile(
@@ -380,3 +381,81 @@ async def test_a_profile_that_cannot_be_read_once_costs_no_value(
     kind, completed = told()[-1]
     assert kind == COMPLETED
     assert completed["value_eur"] > 0
+
+
+# Joulo lists a session late, or never
+
+
+def without(session_id: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Return what makes `/sessions` list all sessions but one."""
+
+    def garble(document: dict[str, Any]) -> dict[str, Any]:
+        if "sessions" not in document:
+            return document
+        rows = [row for row in document["sessions"] if row["id"] != session_id]
+        return document | {"sessions": rows}
+
+    return garble
+
+
+@pytest.mark.parametrize(("listed_after", "told_within"), [(12, 15), (20, 16), (None, 16)])
+async def test_a_session_that_joulo_lists_late_is_there_all_the_time_and_told_within_a_quarter_of_an_hour(
+    home: Home,
+    account: SimulatedAccount,
+    cloud: SimulatedCloud,
+    told: Told,
+    listed_after: int | None,
+    told_within: int,
+) -> None:
+    await home.read_all()
+    await home.hours()
+    before = home.number("sensor.garage_total_energy")
+    session = account.start_session(GARAGE_ID, power_kw=10)
+    cloud.garble = without(session.id)
+    await home.poll(60)
+    account.end_session(GARAGE_ID)
+    kinds: list[list[str]] = []
+    for minute in range(45):
+        if minute == listed_after:
+            cloud.garble = None
+        await home.poll()
+        assert home.number("sensor.garage_total_energy") - before > 9
+        kinds.append([kind for kind, _ in told()])
+    assert kinds[-1] == [STARTED, COMPLETED]
+    assert kinds.index([STARTED, COMPLETED]) <= told_within
+
+
+async def test_after_an_outage_of_days_a_session_is_not_told_to_have_lasted_for_days(
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
+) -> None:
+    await home.read_all()
+    await home.hours()
+    session = account.start_session(GARAGE_ID, power_kw=10)
+    await home.poll(5)
+    account.session(session.id).end(account.clock() + timedelta(minutes=30))
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await home.restart(away=3 * DAY, crash=True)
+    await home.poll(30)
+    (_, completed) = told()[-1]
+    assert completed["event_type"] == COMPLETED
+    assert completed["duration_minutes"] < 60
+    assert completed["late"] is True
+
+
+# The disk
+
+
+async def test_what_the_disk_does_not_take_is_told_once_it_does(
+    home: Home, account: SimulatedAccount, told: Told, issue_registry: ir.IssueRegistry
+) -> None:
+    await home.hours()
+    issue = ("joulo", "unwritable_01JOULO")
+    account.start_session(GARAGE_ID)
+    with patch.object(Store, "_async_write_data", side_effect=WriteError("no space left")):
+        await home.poll(2)
+        assert told() == []
+        assert issue_registry.async_get_issue(*issue) is not None
+        await home.restart(away=120, crash=True)
+    await home.poll(3)
+    assert [kind for kind, _ in told()] == [STARTED]
+    assert issue_registry.async_get_issue(*issue) is None

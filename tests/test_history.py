@@ -44,7 +44,7 @@ def stored_ids(hass_storage: dict[str, Any]) -> list[str]:
 async def test_a_restart_finds_everything_again(
     hass: HomeAssistant, history: SessionHistory
 ) -> None:
-    history.async_update(transitions.begin_announcing)
+    history.async_update(transitions.begin_announcing, NOW)
     history.async_update(transitions.apply_report, [charger()], NOW)
     history.async_update(transitions.assign_values, PROFILE)
     history.async_update(transitions.upsert_listed, [completed("earlier")])

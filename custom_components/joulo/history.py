@@ -1,7 +1,7 @@
 """The charging history of an account: holds its state, saves it, and tells listeners what has changed."""
 
 from collections.abc import Callable
-from typing import Any, Concatenate, Final
+from typing import Any, Concatenate, Final, override
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
@@ -28,8 +28,26 @@ async def async_remove_history(hass: HomeAssistant, entry_id: str) -> None:
     await _store(hass, entry_id).async_remove()
 
 
-def _store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, Any]]:
-    return Store(
+async def async_stored_state(hass: HomeAssistant, entry_id: str) -> HistoryState:
+    """Return what is stored of an account, which may be one that is not set up."""
+    document = await _store(hass, entry_id).async_load()
+    return await hass.async_add_executor_job(from_stored, document, dt_util.utcnow())
+
+
+class _Store(Store[dict[str, Any]]):
+    """A store that knows whether its last write has reached the disk: Home Assistant's own only logs that."""
+
+    is_written = True
+
+    @override
+    async def _async_write_data(self, data: dict[str, Any]) -> None:
+        self.is_written = False
+        await super()._async_write_data(data)
+        self.is_written = True
+
+
+def _store(hass: HomeAssistant, entry_id: str) -> _Store:
+    return _Store(
         hass,
         _VERSION,
         f"{DOMAIN}.{entry_id}.history",
@@ -78,8 +96,8 @@ class SessionHistory:
                 document | {_REQUESTS: document.get(_REQUESTS, {}), _IS_LAST: False}
             )
 
-    async def async_save(self) -> None:
-        """Store the state now. The document is made in a thread."""
+    async def async_save(self) -> bool:
+        """Store the state now, and return whether the disk has taken it. The document is made in a thread."""
         state = self._state
         document = await self._hass.async_add_executor_job(self._document, state)
         await self._store.async_save(document)
@@ -87,6 +105,7 @@ class SessionHistory:
         self._is_save_scheduled = False
         if self._state is not state:
             self.async_schedule_save()
+        return self._store.is_written
 
     async def async_close(self) -> None:
         """Store the state, and nothing after it: the next run reads the file."""

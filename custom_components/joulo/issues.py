@@ -79,6 +79,26 @@ def async_clear_unlisted_sessions(hass: HomeAssistant, entry: JouloConfigEntry) 
 
 
 @callback
+def async_raise_unwritable(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Create the issue that the disk does not take the history: events wait, and a restart would lose figures."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _unwritable(entry),
+        is_fixable=False,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key="unwritable",
+        translation_placeholders={"account": entry.title},
+    )
+
+
+@callback
+def async_clear_unwritable(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue that the disk does not take the history."""
+    ir.async_delete_issue(hass, DOMAIN, _unwritable(entry))
+
+
+@callback
 def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
     """Create the issue that sensors of Joulo's own YAML are still there: one, however many accounts there are."""
     ir.async_create_issue(
@@ -122,3 +142,7 @@ def _totals_mismatch(entry: JouloConfigEntry) -> str:
 
 def _unlisted_sessions(entry: JouloConfigEntry) -> str:
     return f"{UNLISTED_SESSIONS}_{entry.entry_id}"
+
+
+def _unwritable(entry: JouloConfigEntry) -> str:
+    return f"unwritable_{entry.entry_id}"

@@ -295,6 +295,20 @@ def test_an_account_profile_in_the_wild() -> None:
     )
 
 
+@pytest.mark.parametrize("price", [0, -0.5, "0"])
+def test_a_price_of_nothing_is_no_price(price: object) -> None:
+    assert AccountProfile.from_dict({"ere_price_mid": price}).ere_price_mid is None
+
+
+@pytest.mark.parametrize(("fee", "read"), [(0, 0), (100, 100), (-1, None), (100.5, None)])
+def test_a_fee_is_a_part_of_the_whole(fee: float, read: float | None) -> None:
+    assert AccountProfile.from_dict({"effective_fee_pct": fee}).effective_fee_pct == read
+
+
+def test_a_meter_shows_no_negative_reading() -> None:
+    assert Charger.from_dict({"id": "c", "latest_meter_wh": -5}).latest_meter_wh is None
+
+
 def test_an_id_takes_precedence_over_a_user_id() -> None:
     assert AccountProfile.from_dict({"id": "one", "user_id": "two"}).id == "one"
     assert AccountProfile.from_dict({"id": None, "user_id": "two"}).id == "two"

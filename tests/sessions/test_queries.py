@@ -166,7 +166,7 @@ def test_before_a_first_read_no_event_is_pending(history: History) -> None:
 
 def test_a_session_of_before_the_first_read_fires_nothing(history: History) -> None:
     history.list(completed())
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     assert pending(history) == []
 
 
@@ -174,14 +174,14 @@ def test_a_session_that_was_active_at_the_first_read_fires_its_completion_only(
     history: History,
 ) -> None:
     history.report(charger(session="s"))
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     history.report()
     history.list(completed())
     assert pending(history) == [("s", SessionEventType.COMPLETED, True)]
 
 
 def test_a_session_fires_its_start_and_its_end_and_each_once(history: History) -> None:
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     history.report(charger(session="s"))
     assert pending(history) == [("s", SessionEventType.STARTED, False)]
     history.update(transitions.mark_announced, [("s", SessionEventType.STARTED)])
@@ -196,6 +196,22 @@ def test_a_session_fires_its_start_and_its_end_and_each_once(history: History) -
 
 
 def test_an_event_of_the_future_is_not_pending_yet(history: History) -> None:
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     history.list(replace(completed(), started_at=NOW + HOUR, ended_at=NOW + 2 * HOUR))
     assert pending(history) == []
+
+
+@pytest.mark.parametrize("is_observed", [False, True])
+def test_a_session_whose_end_joulo_never_lists_is_completed_once_another_began_a_day_later(
+    history: History, *, is_observed: bool
+) -> None:
+    if is_observed:
+        history.report(charger(session="s", kwh=5))
+        history.report()
+    history.list(replace(completed("s", kwh=5), ended_at=None))
+    later = START + timedelta(days=3)
+    history.list(replace(completed("next", kwh=7), started_at=later, ended_at=later + HOUR))
+    ended = queries.completed(history.state, "c")
+    assert [session.id for session in ended] == ["s", "next"]
+    assert [session.id for session in queries.timeline(history.state, "c")] == ["s", "next"]
+    assert not queries.awaits_end(history.state, later)

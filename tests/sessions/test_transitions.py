@@ -448,18 +448,32 @@ def test_a_session_that_goes_takes_its_readings_and_its_value_along(priced: Hist
 # Reads and events
 
 
-def test_events_begin_after_the_last_that_the_first_read_of_all_has_told(history: History) -> None:
+def test_events_begin_after_what_the_first_read_of_all_has_told(history: History) -> None:
     history.list(completed("old"))
-    history.update(transitions.begin_announcing)
-    last = completed("old").ended_at
-    assert history.state.announce_since == last
-    history.list(replace(completed("new"), ended_at=NOW + READ_AGAIN))
-    history.update(transitions.begin_announcing)
-    assert history.state.announce_since == last
+    history.update(transitions.begin_announcing, NOW)
+    since = history.state.announce_since
+    assert since == START
+    assert history.state.announced == {"old": (SessionEventType.COMPLETED,)}
+    history.list(replace(completed("new"), started_at=NOW, ended_at=NOW + READ_AGAIN))
+    history.update(transitions.begin_announcing, NOW)
+    assert history.state.announce_since == since
+
+
+def test_nonsense_of_the_future_silences_no_event_but_its_own(history: History) -> None:
+    century = timedelta(days=36_500)
+    nonsense = replace(completed("nonsense"), ended_at=START + century)
+    soon = replace(completed("soon"), started_at=NOW + 19 * HOUR, ended_at=NOW + 20 * HOUR)
+    history.list(nonsense, soon)
+    history.update(transitions.begin_announcing, NOW)
+    assert history.state.announce_since == START
+    assert history.state.announced == {
+        "nonsense": (SessionEventType.COMPLETED,),
+        "soon": tuple(SessionEventType),
+    }
 
 
 def test_events_of_an_account_without_sessions_begin_with_its_first(history: History) -> None:
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     since = history.state.announce_since
     assert since is not None
     assert since < START - timedelta(days=3650)
@@ -468,13 +482,13 @@ def test_events_of_an_account_without_sessions_begin_with_its_first(history: His
 def test_an_end_that_was_only_observed_is_not_the_past_yet(history: History) -> None:
     history.report(charger(session="s"))
     history.report()
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     assert history.state.announce_since == START
 
 
 def test_what_lay_in_the_future_of_a_wrong_clock_is_the_past(history: History) -> None:
     open_session = replace(completed("open"), ended_at=None)
-    history.update(transitions.begin_announcing, [completed("ended"), open_session])
+    history.update(transitions.begin_announcing, NOW, [completed("ended"), open_session])
     assert history.state.announced == {
         "ended": tuple(SessionEventType),
         "open": (SessionEventType.STARTED,),
@@ -598,7 +612,7 @@ def _active() -> HistoryState:
         ),
         pytest.param(
             _idle,
-            lambda history: history.update(transitions.begin_announcing),
+            lambda history: history.update(transitions.begin_announcing, NOW),
             Change.PLANNING,
             id="events begin",
         ),
@@ -632,7 +646,7 @@ def test_a_change_is_called_by_its_name(
 
 def _planned() -> HistoryState:
     history = History(_active())
-    history.update(transitions.begin_announcing)
+    history.update(transitions.begin_announcing, NOW)
     history.update(transitions.snooze_mismatch, NOW)
     history.update(transitions.mark_announced, STARTED)
     history.update(transitions.set_backfill, BACKFILL)
@@ -662,7 +676,8 @@ def _planned() -> HistoryState:
         ),
         pytest.param(lambda history: history.read("old", "s"), id="read without missing sessions"),
         pytest.param(
-            lambda history: history.update(transitions.begin_announcing), id="second first read"
+            lambda history: history.update(transitions.begin_announcing, NOW),
+            id="second first read",
         ),
         pytest.param(
             lambda history: history.update(transitions.set_backfill, BACKFILL), id="same backfill"
@@ -883,3 +898,78 @@ def test_the_energy_of_an_active_session_stays_when_an_answer_lacks_it(history: 
     history.report(charger(session="s", kwh=3))
     history.report(charger(session="s", kwh=None), at=NOW + MINUTE)
     assert history.newest().kwh == 3
+
+
+def test_a_meter_that_jumps_up_once_keeps_its_reading(history: History) -> None:
+    assert shown(history, 12_345_000, 1e12, 12_345_100) == 12_345_100
+
+
+def test_a_meter_that_was_out_of_sight_for_long_is_believed_later(history: History) -> None:
+    assert shown(history, 1000, 9_000_000, 9_000_100, 9_000_200) == 1000
+    assert shown(history, 1000, 9_000_000, 9_000_100, 9_000_200, 9_000_300) == 9_000_300
+
+
+# Sessions that were set aside, or count otherwise
+
+
+def test_a_session_that_its_charger_shows_again_comes_back_with_its_readings(
+    history: History,
+) -> None:
+    for hour, kwh in ((1, 1.0), (2, 8.0), (3, 9.0)):
+        history.report(charger(session="s", kwh=kwh), at=START + hour * HOUR)
+    history.report(at=START + 4 * HOUR)
+    history.list(replace(completed("other"), started_at=START - 9 * HOUR))
+    before = history.records["s"].readings
+    for hours in (6, 7):
+        history.read("other", at=START + hours * HOUR)
+    assert "s" not in history.records
+    history.report(charger(session="s", kwh=9.5), at=START + 8 * HOUR)
+    assert history.records["s"].readings[:3] == before
+    assert history.state.set_aside == {}
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_session_that_counts_otherwise_is_valued_anew(priced: History, *, counts: bool) -> None:
+    priced.list(replace(completed(), counts_for_ere=not counts))
+    priced.list(replace(completed(), counts_for_ere=counts))
+    assert priced.values == {"s": pytest.approx(VALUE if counts else 0.0)}
+
+
+def test_a_session_that_has_just_ended_is_not_missing_yet(history: History) -> None:
+    """Joulo reads some chargers every quarter of an hour only."""
+    history.list(replace(completed("other"), started_at=START - 9 * HOUR))
+    history.report(charger(session="s", kwh=1.0))
+    history.report(at=NOW)
+    for minutes in (1, 20, 59):
+        history.read("other", at=NOW + minutes * MINUTE)
+    assert "s" in history.records
+    for minutes in (61, 72):
+        history.read("other", at=NOW + minutes * MINUTE)
+    assert "s" not in history.records
+
+
+@pytest.mark.parametrize(
+    ("gap", "end"), [(15 * MINUTE, 15 * MINUTE), (timedelta(days=3), timedelta())]
+)
+def test_a_session_that_ended_out_of_sight_ended_at_the_last_report_that_showed_it(
+    history: History, gap: timedelta, end: timedelta
+) -> None:
+    history.report(charger(session="s", kwh=1.0), at=NOW)
+    history.update(transitions.apply_report, [charger()], NOW + gap, NOW)
+    observed = history.records["s"].observed
+    assert observed is not None
+    assert observed.ended_at == NOW + end
+
+
+def test_a_session_ends_no_sooner_than_it_began(history: History) -> None:
+    history.report(charger(session="later", started_at=NOW))
+    history.report(charger(session="earlier", started_at=START))
+    observed = history.records["later"].observed
+    assert observed is not None
+    assert observed.ended_at == NOW
+
+
+def test_an_event_that_was_not_fired_after_all_is_pending_again(history: History) -> None:
+    history.update(transitions.mark_announced, STARTED)
+    history.update(transitions.forget_announced, STARTED)
+    assert not any(history.state.announced.values())

@@ -3,6 +3,7 @@
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import AccountProfile
 from custom_components.joulo.const import DOMAIN
@@ -75,3 +76,25 @@ async def test_a_charger_that_two_accounts_know_is_written_by_one(
     for _ in range(5):
         await advance(HOUR)
     assert handed_over == []
+
+
+async def test_the_past_of_a_charger_in_another_account_stays_while_that_is_not_set_up(
+    hass: HomeAssistant,
+    owner: MockConfigEntry,
+    importer: StatisticsImporter,
+    other_importer: StatisticsImporter,
+    advance: Advance,
+    recorded: Recorded,
+) -> None:
+    """What is stored of that account counts."""
+    device = listed_by(hass, importer)
+    list_sessions(importer.history, session())
+    await advance(QUIET)
+    listed_by(hass, other_importer)
+    dr.async_get(hass).async_remove_device(device.id)
+    list_sessions(other_importer.history, session("new", -2, 1))
+    await advance(QUIET)
+    await importer.history.async_close()
+    await owner._async_process_on_unload(hass)
+    await advance(HOUR + 60)
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(20)

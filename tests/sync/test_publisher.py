@@ -29,7 +29,7 @@ STARTED, COMPLETED = SessionEventType.STARTED, SessionEventType.COMPLETED
 def history(hass: HomeAssistant, hass_storage: dict[str, Any]) -> SessionHistory:
     """Return a history that has been read for the first time; its file is in memory."""
     history = SessionHistory(hass, "entry", RateLimiter())
-    history.async_update(transitions.begin_announcing)
+    history.async_update(transitions.begin_announcing, NOW)
     return history
 
 

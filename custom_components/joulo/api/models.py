@@ -23,6 +23,8 @@ from .parsing import (
     parse_month,
     parse_non_negative,
     parse_number,
+    parse_percentage,
+    parse_positive,
     parse_text,
 )
 
@@ -162,7 +164,7 @@ class Charger(Model):
     current_session: CurrentSession | None = field(
         default=None, metadata=field_options(deserialize=parse_model(CurrentSession))
     )
-    latest_meter_wh: float | None = None
+    latest_meter_wh: float | None = _amount()
     meter_updated_at: datetime | None = None
 
     @classmethod
@@ -265,8 +267,12 @@ class AccountProfile(Model):
     """
 
     id: str | None = field(default=None, metadata=field_options(deserialize=parse_identifier))
-    ere_price_mid: float | None = None
-    effective_fee_pct: float | None = None
+    ere_price_mid: float | None = field(
+        default=None, metadata=field_options(deserialize=parse_positive)
+    )
+    effective_fee_pct: float | None = field(
+        default=None, metadata=field_options(deserialize=parse_percentage)
+    )
 
     @classmethod
     @override

@@ -14,6 +14,9 @@ MAX_TEXT_LENGTH = 255
 _MAX_NUMBER = 1e12
 """No figure of Joulo's is larger, and sums and products of figures up to this one stay finite."""
 
+_WHOLE = 100.0
+"""Percent."""
+
 _YEARS = range(2000, 2200)
 """Years of a plausible date. Dates far outside them would overflow in calendar arithmetic."""
 
@@ -70,6 +73,18 @@ def parse_non_negative(value: object) -> float | None:
     """Return a number of at least 0, for amounts that cannot be negative."""
     number = parse_number(value)
     return number if number is not None and number >= 0 else None
+
+
+def parse_positive(value: object) -> float | None:
+    """Return a number above 0, for prices: nothing is sold for nothing."""
+    number = parse_number(value)
+    return number if number is not None and number > 0 else None
+
+
+def parse_percentage(value: object) -> float | None:
+    """Return a number from 0 to 100."""
+    number = parse_number(value)
+    return number if number is not None and 0 <= number <= _WHOLE else None
 
 
 def parse_integer(value: object) -> int | None:

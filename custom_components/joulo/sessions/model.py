@@ -112,10 +112,10 @@ class RemovedSession(NamedTuple):
 
 
 class Meter(NamedTuple):
-    """Reading of a charger's meter in Wh, and since when answers have shown a lower one that is not believed yet."""
+    """Reading of a charger's meter in Wh, and since when answers have shown another that is not believed yet."""
 
     wh: float
-    lower_since: datetime | None = None
+    doubted_since: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,11 +136,19 @@ class ChargerHistory:
 
     @cached_property
     def completed(self) -> tuple[ChargingSession, ...]:
-        """The sessions that Joulo lists as ended, or that had a successor; oldest first."""
+        """The sessions that Joulo lists as ended, or that had a successor; oldest first.
+
+        An end that only the charger showed counts once a successor began a day later: Joulo will not list it.
+        """
+        successors = (*self.timeline[1:], None)
         return tuple(
             session
-            for session in self.timeline
-            if session.ended_at is not None and not self.records[session.id].is_unconfirmed
+            for session, successor in zip(self.timeline, successors, strict=False)
+            if session.ended_at is not None
+            and (
+                not self.records[session.id].is_unconfirmed
+                or (successor is not None and successor.started_at - session.ended_at >= MAX_OPEN)
+            )
         )
 
 

@@ -79,11 +79,6 @@ def has_active(state: HistoryState) -> bool:
     return any(charger.active is not None for charger in state.chargers.values())
 
 
-def has_unconfirmed(state: HistoryState) -> bool:
-    """Whether a charger showed a session whose end Joulo does not list yet."""
-    return any(record.is_unconfirmed for record in _records(state))
-
-
 def awaits_end(state: HistoryState, since: datetime) -> bool:
     """Whether a charger showed an end, after a moment, that Joulo does not list yet."""
     unconfirmed = (record.observed for record in _records(state) if record.is_unconfirmed)

@@ -3,7 +3,7 @@
 Each returns the new state and what has changed in it. Where nothing has, that is the given state itself.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -35,7 +35,13 @@ _MOST_AHEAD = timedelta(days=1)
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Before all sessions."""
 _BELIEVE_METER = timedelta(minutes=15)
-"""Time between two answers that have to show a lower meter reading before it is believed."""
+"""Time between two answers that have to show a jump of the meter before it is believed."""
+_MOST_METERED_WH = 1_000_000
+"""A rise between two answers that no charger delivers in a week."""
+_CONFIRM_SESSION = timedelta(hours=1)
+"""Time from the end of a session for which Joulo may not list it yet: it reads some chargers every 15 minutes."""
+_LONGEST_GAP = timedelta(minutes=20)
+"""Time between two reports beyond which a session counts as ended at the first, not at the second."""
 
 
 def apply_report(
@@ -81,13 +87,13 @@ def _apply_charger(
     if current is None or _has_ended(draft, charger, current):
         # An answer that says "charging" and shows no session is no news.
         if current is not None or not charger.is_charging:
-            _end_active(draft, charger.id, at)
+            _end_active(draft, charger.id, _end_between(previous_at, at))
         return
     if draft.active(charger.id) != current.id:
         # However late that is seen: the session before had ended when this one began.
         _end_active(draft, charger.id, min(at, current.started_at))
         draft.activate(charger.id, current.id)
-    before = draft.record(current.id, charger.id) or SessionRecord()
+    before = draft.record_or_removed(current.id, charger.id)
     observed = _observed(charger, current, before.observed)
     readings = before.readings
     if current.kwh_so_far is not None and not _is_known(readings, current.kwh_so_far):
@@ -106,6 +112,13 @@ def _apply_charger(
         replace(before, observed=observed, readings=readings),
         Change.PROGRESS if is_progress else Change.OBSERVED,
     )
+
+
+def _end_between(previous_at: datetime | None, at: datetime) -> datetime:
+    """Return when a session ended that the report before showed and this one does not."""
+    if previous_at is None or at - previous_at <= _LONGEST_GAP:
+        return at
+    return previous_at
 
 
 def is_ahead(start: datetime, now: datetime) -> bool:
@@ -163,12 +176,12 @@ def _with_pause(
 
 
 def _with_meter(before: Meter | None, wh: float | None, at: datetime) -> Meter | None:
-    """Return the believed reading. Meters only count up: a 0 is none, and a lower reading has to be shown twice."""
+    """Return the believed reading. Meters only count up, and slowly: a 0 is none, and other jumps have to be shown twice."""
     if wh is None or (before is not None and before.wh and not wh):
         return before
-    if before is None or wh >= before.wh:
+    if before is None or before.wh <= wh <= before.wh + _MOST_METERED_WH:
         return Meter(wh)
-    since = before.lower_since or at
+    since = before.doubted_since or at
     return Meter(wh) if at - since >= _BELIEVE_METER else Meter(before.wh, since)
 
 
@@ -188,40 +201,37 @@ def _end_active(draft: _Draft, charger_id: str, at: datetime) -> None:
     record = draft.record(session_id, charger_id)
     # A session that has moved goes on at another charger.
     if record is not None and record.observed is not None and not draft.is_active(session_id):
-        ended = replace(record.observed, ended_at=at)
+        ended = replace(record.observed, ended_at=max(at, record.observed.started_at))
         draft.put(session_id, replace(record, observed=ended), Change.OBSERVED)
 
 
 def upsert_listed(state: HistoryState, sessions: Iterable[ChargingSession]) -> Transition:
     """Take over and value what `/sessions` lists. A session that was set aside gets back what was known of it."""
     draft = _Draft(state)
-    restored: set[str] = set()
     for session in sessions:
-        before = draft.record(session.id, session.charger_id)
-        if before is None and (removed := state.set_aside.get(session.id)) is not None:
-            restored.add(session.id)
-            before = replace(removed.record, observed=None)
-        before = before or SessionRecord()
+        before = draft.record_or_removed(session.id, session.charger_id)
         after = _with_listed(before, session)
         if after.is_confirmed and not draft.is_active(session.id):
             after = replace(after, observed=None)
-        if after != before or session.id in restored:
-            is_news = after.listed != before.listed or session.id in restored
+        is_back = session.id in state.set_aside
+        if after != before or is_back:
+            is_news = after.listed != before.listed or is_back
             draft.put(session.id, after, Change.SESSIONS if is_news else Change.OBSERVED)
-    state, change = draft.finish()
-    if restored:
-        set_aside = {key: each for key, each in state.set_aside.items() if key not in restored}
-        state = replace(state, set_aside=set_aside)
-    return state, change
+    return draft.finish()
 
 
 def _with_listed(before: SessionRecord, session: ChargingSession) -> SessionRecord:
     session = _with_known(session, before)
     if session == before.listed:
         return before
-    gains_ere = before.listed and ere_credits(session) and not ere_credits(before.listed)
-    # A session that was worth nothing for want of energy, or goes on after all, is valued anew.
-    value = None if gains_ere or session.ended_at is None else before.value
+    known = before.listed
+    gains_ere = known and ere_credits(session) and not ere_credits(known)
+    counts_otherwise = known and (session.counts_for_ere is False) != (
+        known.counts_for_ere is False
+    )
+    # A session that was worth nothing for want of energy, counts otherwise or goes on after all, is valued anew.
+    is_anew = gains_ere or counts_otherwise or session.ended_at is None
+    value = None if is_anew else before.value
     return replace(before, listed=session, value=value)
 
 
@@ -277,7 +287,7 @@ class CompleteRead:
 
         A session that is older than all that Joulo still lists was archived, and one whose charger
         neither the account nor the read has went with its charger: neither is missing. Nor is one that is
-        active, or that the user keeps.
+        active or has just ended, or that the user keeps.
         """
         records = [
             (session_id, charger_id, record)
@@ -302,8 +312,14 @@ class CompleteRead:
             for session_id, charger_id, record in absent
             if session_id not in exempt
             and charger_id in shown
+            and not self._may_be_listed_later(record)
             and (oldest is None or _listed_start(record) >= oldest)
         }
+
+    def _may_be_listed_later(self, record: SessionRecord) -> bool:
+        """Whether a session was seen to end so short a time ago that Joulo may not list it yet."""
+        end = record.observed.ended_at if record.observed and record.listed is None else None
+        return end is not None and self.until - end < _CONFIRM_SESSION
 
 
 def _listed_start(record: SessionRecord) -> datetime:
@@ -373,36 +389,40 @@ def _set_aside(state: HistoryState, session_ids: Collection[str], at: datetime) 
     return replace(state, set_aside=set_aside, missing_since=waiting) if change else state, change
 
 
-def begin_announcing(state: HistoryState, ahead: Iterable[ChargingSession] = ()) -> Transition:
+def begin_announcing(
+    state: HistoryState, at: datetime, ahead: Iterable[ChargingSession] = ()
+) -> Transition:
     """Take all that is known for the past, which fires no event, once; an open session fires its end.
 
-    That is done when all sessions have been read for the first time, by Joulo's own moments: no clock
-    decides. `ahead` are the sessions that were left out because they start in the future. By a clock that
-    is wrong all may, and they are read again when it is right.
+    That is done when all sessions have been read for the first time, by Joulo's own moments. Those that
+    lie ahead of this clock, which may be wrong as theirs may, are remembered one by one. `ahead` are the
+    sessions that were left out because they start in the future: by a clock that is wrong all may.
     """
     if state.announce_since is not None:
         return state, Change.NONE
+    records = [record for charger in state.chargers.values() for record in charger.records.values()]
+    starts = (record.session.started_at for record in records)
+    since = max((start for start in starts if start <= at), default=_BEGINNING)
+    # An end that was only observed is one of our clock, and to be told.
+    known = [record.listed or replace(record.session, ended_at=None) for record in records]
     announced = {
-        session.id: (SessionEventType.STARTED,)
-        if session.ended_at is None
-        else tuple(SessionEventType)
-        for session in ahead
+        session.id: types for session in [*known, *ahead] if (types := _types_after(since, session))
     }
     return _with(
         state,
         Change.PLANNING,
-        announce_since=max(_moments(state), default=_BEGINNING),
+        announce_since=since,
         announced=announced | dict(state.announced),
     )
 
 
-def _moments(state: HistoryState) -> Iterator[datetime]:
-    """Yield every start and end that Joulo has told; an end that was only observed is one of our clock."""
-    for charger in state.chargers.values():
-        for record in charger.records.values():
-            yield record.session.started_at
-            if record.listed is not None and record.listed.ended_at is not None:
-                yield record.listed.ended_at
+def _types_after(since: datetime, session: ChargingSession) -> tuple[SessionEventType, ...]:
+    """Return the events of a session that lie after a moment."""
+    moments = {
+        SessionEventType.STARTED: session.started_at,
+        SessionEventType.COMPLETED: session.ended_at,
+    }
+    return tuple(each for each, moment in moments.items() if moment is not None and moment > since)
 
 
 def set_backfill(state: HistoryState, backfill: Backfill | None) -> Transition:
@@ -432,6 +452,18 @@ def mark_announced(
         before = announced.get(session_id, ())
         if event_type not in before:
             announced[session_id] = (*before, event_type)
+    return _with(state, Change.ANNOUNCED, announced=announced)
+
+
+def forget_announced(
+    state: HistoryState, events: Iterable[tuple[str, SessionEventType]]
+) -> Transition:
+    """Take back that events were fired, by session id and type: they were not."""
+    announced = dict(state.announced)
+    for session_id, event_type in events:
+        announced[session_id] = tuple(
+            each for each in announced.get(session_id, ()) if each != event_type
+        )
     return _with(state, Change.ANNOUNCED, announced=announced)
 
 
@@ -470,6 +502,8 @@ class _Draft:
         """Ids that are active, or were when this was first asked. Made when it is needed."""
         self._holders: dict[str, str] | None = None
         """Charger id by session id. Made when it is needed."""
+        self._put: set[str] = set()
+        """Ids of the sessions that were stored."""
         self._change = Change.NONE
 
     def finish(self) -> Transition:
@@ -478,7 +512,10 @@ class _Draft:
             return self._state, self._change
         chargers = dict(self._state.chargers)
         chargers |= {charger_id: draft.freeze() for charger_id, draft in self._touched.items()}
-        return replace(self._state, chargers=chargers), self._change
+        set_aside = self._state.set_aside
+        if self._put & set_aside.keys():
+            set_aside = {key: each for key, each in set_aside.items() if key not in self._put}
+        return replace(self._state, chargers=chargers, set_aside=set_aside), self._change
 
     def active(self, charger_id: str) -> str | None:
         """Return the id of the session that is active on a charger."""
@@ -505,6 +542,13 @@ class _Draft:
         charger = self._look(holder) if holder is not None else None
         return charger.records[session_id] if charger else None
 
+    def record_or_removed(self, session_id: str, charger_id: str) -> SessionRecord:
+        """Return what is known of a session, also if it was set aside; an empty record where nothing is."""
+        if (record := self.record(session_id, charger_id)) is not None:
+            return record
+        removed = self._state.set_aside.get(session_id)
+        return replace(removed.record, observed=None) if removed else SessionRecord()
+
     def activate(self, charger_id: str, session_id: str | None) -> None:
         """Set the active session of a charger, or that it has none."""
         self._touch(charger_id).active = session_id
@@ -530,6 +574,7 @@ class _Draft:
 
     def put(self, session_id: str, record: SessionRecord, change: Change) -> None:
         """Store a record at the charger of its session, and value it."""
+        self._put.add(session_id)
         charger_id = record.session.charger_id
         holder = self._holder(session_id, charger_id)
         if holder is not None and holder != charger_id:

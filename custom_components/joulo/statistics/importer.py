@@ -33,7 +33,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from ..const import DOMAIN
 from ..devices import charger_ids
-from ..history import SessionHistory
+from ..history import SessionHistory, async_stored_state
 from ..sessions import queries
 from ..sessions.hourly import HourlyAmounts
 from ..sessions.model import Change, HistoryState
@@ -122,9 +122,10 @@ class StatisticsImporter:
         state = self.history.state
         if state.last_full_read is None or state.last_read == self._last_read:
             return
+        states = await self._async_states()
         try:
             for charger_id in self._own_chargers():
-                await self._async_write_charger(charger_id)
+                await self._async_write_charger(charger_id, states)
         except SQLAlchemyError as error:
             _LOGGER.warning("The statistics are written later: %s", error)
 
@@ -140,14 +141,14 @@ class StatisticsImporter:
                 importers.setdefault(charger_id, importer)
         return sorted(charger_id for charger_id, importer in importers.items() if importer is self)
 
-    async def _async_write_charger(self, charger_id: str) -> None:
+    async def _async_write_charger(self, charger_id: str, others: Sequence[HistoryState]) -> None:
         await self._async_catch_up()
         changes = await get_instance(self._hass).async_add_executor_job(
             _changes,
             self._hass,
             charger_id,
             self._charger_name(charger_id),
-            self._states(),
+            [*others, self.history.state],
             dt_util.utcnow(),
         )
         for change in changes:
@@ -163,10 +164,14 @@ class StatisticsImporter:
         get_instance(self._hass).queue_task(SynchronizeTask(written))
         await written
 
-    def _states(self) -> list[HistoryState]:
-        """Return the histories of all accounts; this account's own comes last and wins."""
-        others = [importer.history for importer in self._importers if importer is not self]
-        return [history.state for history in (*others, self.history)]
+    async def _async_states(self) -> list[HistoryState]:
+        """Return the histories of the other accounts, stored ones too: a charger that has moved has a past there."""
+        running = {importer.entry.entry_id: importer.history.state for importer in self._importers}
+        return [
+            running.get(entry.entry_id) or await async_stored_state(self._hass, entry.entry_id)
+            for entry in self._hass.config_entries.async_entries(DOMAIN)
+            if entry.entry_id != self.entry.entry_id
+        ]
 
     def _charger_name(self, charger_id: str) -> str | None:
         """Return the name of a charger in Home Assistant; unknown once its device was removed."""

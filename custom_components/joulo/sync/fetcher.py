@@ -97,11 +97,13 @@ class SessionFetcher:
         """
         read = self._new_read(dt_util.utcnow())
         await self._read_page(read)
-        # The read that is under way covers the sessions behind this page.
-        if self._current is not None:
-            return
-        if (backfill := self._history.state.backfill) is not None:
-            self._resume_backfill(backfill)
+        backfill = self._history.state.backfill
+        if self._current is not None or backfill is not None:
+            # Whatever becomes of the read that is under way, the newest sessions are known.
+            if read.since is not None and self._is_at_end(read):
+                self._conclude(read)
+            if self._current is None and backfill is not None:
+                self._resume_backfill(backfill)
         elif self._is_proof_due(read):
             self._current = read
             await self._async_read_next_page(read)
@@ -182,16 +184,22 @@ class SessionFetcher:
                 self._full_read_requested = True
                 self._history.async_update(transitions.set_backfill, None)
             return
-        if paginator.proves_absence:
-            self._history.async_update(
-                transitions.remove_missing, self._conclusion(read), dt_util.utcnow()
-            )
         if read.full:
-            self._history.async_update(transitions.begin_announcing, read.ahead.values())
-        self._history.async_update(transitions.finish_read, read.begun, full=read.full)
+            self._history.async_update(
+                transitions.begin_announcing, dt_util.utcnow(), read.ahead.values()
+            )
+        self._conclude(read)
         if read.full:
             # Sessions that are missing go once a second read misses them too.
             self._full_read_requested = queries.awaits_second_read(self._history.state)
+
+    def _conclude(self, read: _Read) -> None:
+        """Remove what a read that has come to its end proves to be gone, and record the read."""
+        if read.paginator.proves_absence:
+            self._history.async_update(
+                transitions.remove_missing, self._conclusion(read), dt_util.utcnow()
+            )
+        self._history.async_update(transitions.finish_read, read.begun, full=read.full)
 
     def _conclusion(self, read: _Read) -> CompleteRead:
         return CompleteRead(

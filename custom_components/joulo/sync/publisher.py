@@ -15,6 +15,7 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN, EVENT_KEY
 from ..devices import unique_id
 from ..history import SessionHistory
+from ..issues import async_clear_unwritable, async_raise_unwritable
 from ..sessions import queries, transitions
 from ..sessions.figures import as_attributes
 from ..sessions.model import Change, SessionEventType
@@ -31,6 +32,9 @@ _LOOK_AHEAD = timedelta(days=1)
 """A start or an end that lies this far ahead is waited for: Joulo's clock is not ours."""
 _LATE_AFTER = timedelta(days=1)
 """An event this long after its moment is late, even if Home Assistant was up: Joulo was late."""
+
+_RETRY_WRITE = timedelta(minutes=1)
+"""Time until the disk is tried again that did not take what was to be remembered."""
 
 type Fire = Callable[[SessionEventType, dict[str, Any]], None]
 
@@ -120,10 +124,16 @@ class SessionEventPublisher:
                 await self._async_fire(due)
 
     async def _async_fire(self, events: Sequence[PendingEvent]) -> None:
-        self._history.async_update(
-            transitions.mark_announced, [(event.session.id, event.type) for event in events]
-        )
-        await self._history.async_save()
+        """Fire events that are remembered by now; those that the disk does not take wait until it does."""
+        keys = [(event.session.id, event.type) for event in events]
+        self._history.async_update(transitions.mark_announced, keys)
+        if not await self._history.async_save():
+            self._history.async_update(transitions.forget_announced, keys)
+            async_raise_unwritable(self._hass, self._entry)
+            self._upcoming_at = dt_util.utcnow() + _RETRY_WRITE
+            self._schedule_timeout()
+            return
+        async_clear_unwritable(self._hass, self._entry)
         for event in events:
             if fire := self._subscribers.get(event.session.charger_id):
                 fire(event.type, self._attributes(event))

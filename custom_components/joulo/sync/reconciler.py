@@ -54,8 +54,8 @@ class TotalsReconciler:
         self._decide_on_unlisted(energy, chargers, now)
         state = self._history.state
         # Joulo's totals may hold a session already whose end has not been read yet.
-        is_settled = state.last_full_read is not None and not queries.has_unconfirmed(state)
-        if not is_settled or not self._fetcher.is_idle:
+        is_moving = queries.has_active(state) or queries.awaits_end(state, now - _DAILY)
+        if state.last_full_read is None or is_moving or not self._fetcher.is_idle:
             return
         was_read_again = (
             self._requested_at is not None
