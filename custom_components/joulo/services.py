@@ -12,7 +12,7 @@ from homeassistant.core import (
     SupportsResponse,
     callback,
 )
-from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import config_validation as cv, device_registry as dr, service
 from homeassistant.helpers.selector import ConfigEntrySelector, DeviceSelector
 from homeassistant.helpers.translation import async_load_integrations
@@ -180,10 +180,10 @@ def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dic
     return response
 
 
-def _incomplete(coverage: Coverage) -> HomeAssistantError:
+def _incomplete(coverage: Coverage) -> ServiceValidationError:
     """Return the error that says how far the first read of all sessions is: a part would look like the whole."""
     oldest = coverage.oldest
-    return HomeAssistantError(
+    return ServiceValidationError(
         translation_domain=DOMAIN,
         translation_key="history_incomplete",
         translation_placeholders={

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .home import Connection, Json
+from .service import DemoError
 from .stage import Introduction, Stage
 
 _PATIENCE = 80  # seconds: the pages of two years, and a pause before they are written
@@ -26,7 +27,12 @@ async def problems(stage: Stage, introduction: Introduction, connection: Connect
 async def _differences(
     introduction: Introduction, connection: Connection, books: Json
 ) -> AsyncIterator[str]:
-    listed = await _listed(introduction, connection)
+    try:
+        listed = await _listed(introduction, connection)
+    except DemoError as error:
+        # While the past is being read, the action answers no part of it.
+        yield str(error)
+        return
     wanted = introduction.first_books["total_sessions"]
     if not wanted <= listed["sessions"] <= books["total_sessions"]:
         yield f"joulo.get_sessions answers {listed['sessions']} sessions of {wanted}."

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import HomeAssistantError
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -41,7 +41,7 @@ async def get(hass: HomeAssistant, **data: Any) -> Answer:
 
 async def refusal(hass: HomeAssistant, action: str = "get_sessions", **data: Any) -> str:
     """Perform an action that cannot be, and return what the user is told."""
-    with pytest.raises(HomeAssistantError) as caught:
+    with pytest.raises(ServiceValidationError) as caught:
         await call(hass, action, **data)
     return str(caught.value)
 
