@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.const import EVENT_HOMEASSISTANT_FINAL_WRITE, EVENT_HOMEASSISTANT_STARTED
 from homeassistant.core import CoreState, HomeAssistant
-from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers import issue_registry as ir, restore_state
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import ChargingSession
@@ -105,9 +105,13 @@ class Home:
         for _ in range(steps):
             await asyncio.sleep(0)
         on_disk = self._on_disk()
+        restorable = restore_state.async_get(self.hass)
+        shown_again = dict(restorable.last_states)
         self.cloud.unplugged = True
         await self.settle()
         await self.unload()
+        # Home Assistant, too, restores nothing that the process has shown after the failure.
+        restorable.last_states = shown_again
         self.cloud.unplugged = False
         await self.start_again(away, on_disk)
 

@@ -10,6 +10,7 @@ from random import Random
 from tests.home import Home
 from tests.simulator import GARAGE_ID, PATHS, Fault, SimulatedAccount, SimulatedSession
 from tests.simulator.clock import system_clock
+from tests.timing import READ
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A refused token is a test of its own; an enormous answer just takes long.
@@ -222,6 +223,12 @@ class Quarter:
         away = self.chance.choice((timedelta(seconds=20), self._hours(0.1, 6)))
         self.home.freezer.tick(self.chance.uniform(0, 901))
         await self.home.lose_power(self.chance.randrange(300), away=away.total_seconds())
+        # Sessions are read ten minutes later, before an end has waited for a quarter of an hour: not in one step.
+        self._later(self.world() + timedelta(seconds=READ + 3), self._pause)
+        self._sort()
+
+    async def _pause(self) -> None:
+        """Let time stand still for a moment."""
 
     async def _set_clock_wrong(self) -> None:
         """Restart with a clock that is hours or days off, and some hours later with one that is right."""

@@ -8,8 +8,10 @@ from itertools import product
 from typing import Any
 from unittest.mock import patch
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.helpers.storage import Store
 import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from tests.events import COMPLETED, STARTED, Told, tally
 from tests.home import Home
@@ -80,3 +82,22 @@ async def test_a_crash_costs_at_most_what_was_remembered_and_not_yet_told_and_re
     was_told = tally(told.values())
     assert was_told <= due
     assert (due - was_told).total() == (2 if power_cut.remembered else 0), "a write is for a pair"
+
+
+@pytest.mark.parametrize("steps", range(0, 12, 3))
+async def test_a_power_cut_around_the_write_repeats_no_event(
+    home: Home, account: SimulatedAccount, told: Told, freezer: FrozenDateTimeFactory, steps: int
+) -> None:
+    """It strikes so many steps of the event loop after the announcement was made, before it is on the disk or after."""
+    await home.hours()
+    session = account.start_session(GARAGE_ID)
+    freezer.tick(POLL + 1)
+    async_fire_time_changed(home.hass)
+    for _ in range(10_000):
+        if session.id in home.entry.runtime_data.history.state.announced:
+            break
+        await asyncio.sleep(0)
+    await home.lose_power(steps, away=20)
+    for _ in range(4):
+        await home.wait(READ)
+    assert tally(told.values())[STARTED, session.id] <= 1

@@ -96,7 +96,8 @@ async def test_a_file_without_requests_lets_everything_be_asked(home: Home) -> N
     """The first version wrote none."""
     await home.unload()
     stored = home.storage[home.storage_key]["data"]
-    del stored["requests"], stored["is_last"]
+    del stored["requests"], stored["is_last"], stored["run"]
+    del home.storage[home.storage_key.replace("history", "run")]
     await home.start_again(601)
     assert home.cloud.count("/chargers") == 2
 

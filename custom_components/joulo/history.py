@@ -6,6 +6,7 @@ from typing import Any, Concatenate, Final, override
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
+from homeassistant.util.ulid import ulid_now
 
 from .api import RateLimiter
 from .const import DOMAIN
@@ -17,8 +18,11 @@ type Listener = Callable[[Change], None]
 
 _VERSION = 1
 _REQUESTS: Final = "requests"
+"""Key of what the rate limiter knows, beside those of the history."""
+_RUN: Final = "run"
+"""Key of the id of a run: of the one that has written a history, and in a small file of the last that has begun."""
 _IS_LAST: Final = "is_last"
-"""Whether a run has stored its last requests, and sent none afterwards."""
+"""Key of whether a run has stored its last requests, and sent none afterwards."""
 _SAVE_DELAY = 30
 """Seconds. A first load brings a page every few seconds, and many pages cost one write."""
 
@@ -26,6 +30,7 @@ _SAVE_DELAY = 30
 async def async_remove_history(hass: HomeAssistant, entry_id: str) -> None:
     """Delete what is stored of an account."""
     await _store(hass, entry_id).async_remove()
+    await _run_store(hass, entry_id).async_remove()
 
 
 async def async_stored_state(hass: HomeAssistant, entry_id: str) -> HistoryState:
@@ -56,6 +61,10 @@ def _store(hass: HomeAssistant, entry_id: str) -> _Store:
     )
 
 
+def _run_store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, str]]:
+    return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}.run", private=True)
+
+
 class SessionHistory:
     """Shell of `HistoryState`. It is written by transitions only, and read by `queries`.
 
@@ -71,30 +80,38 @@ class SessionHistory:
         self._is_notifying = False
         self._is_save_scheduled = False
         self._is_closed = False
-        self.was_away = True
-        """Whether Home Assistant has started since the last run; a reload is no absence."""
+        self._was_away = True
         self._rate_limiter = rate_limiter
         self._store = _store(hass, entry_id)
+        self._run_store = _run_store(hass, entry_id)
+        self._run = ulid_now()
 
     @property
     def state(self) -> HistoryState:
         """The state of this moment. It is frozen: a thread may work on it."""
         return self._state
 
+    @property
+    def was_away(self) -> bool:
+        """Whether Home Assistant has started since the last run; a reload is no absence."""
+        return self._was_away
+
     async def async_load(self) -> None:
         """Replace the state by the stored one, and let the rate limiter go on where it was."""
         document = await self._store.async_load()
         now = dt_util.utcnow()
         self._state = await self._hass.async_add_executor_job(from_stored, document, now)
-        self.was_away = self._state.observing_since == now
+        self._was_away = self._state.observing_since == now
         document = document if isinstance(document, dict) else {}
-        is_last = document.get(_IS_LAST) is True
-        self._rate_limiter.restore(document.get(_REQUESTS), now, is_last=is_last)
-        if is_last or not document:
-            # From now on there are requests that the file does not know.
-            await self._store.async_save(
-                document | {_REQUESTS: document.get(_REQUESTS, {}), _IS_LAST: False}
-            )
+        run = await self._run_store.async_load()
+        self._rate_limiter.restore(
+            # A run that has stored nothing has asked all the same.
+            document.get(_REQUESTS, {} if run else None),
+            now,
+            is_last=document.get(_IS_LAST) is True and run == {_RUN: document.get(_RUN)},
+        )
+        # From now on there are requests that the history's file does not know.
+        await self._run_store.async_save({_RUN: self._run})
 
     async def async_save(self) -> bool:
         """Store the state now, and return whether the disk has taken it. The document is made in a thread."""
@@ -174,5 +191,6 @@ class SessionHistory:
         now = dt_util.utcnow()
         return to_stored(state, now) | {
             _REQUESTS: self._rate_limiter.to_stored(now),
+            _RUN: self._run,
             _IS_LAST: self._is_closed or self._hass.is_stopping,
         }

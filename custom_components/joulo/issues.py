@@ -20,15 +20,8 @@ def async_raise_missing_scope(
     hass: HomeAssistant, entry: JouloConfigEntry, path: str, scope: str | None
 ) -> None:
     """Create the missing-permission issue of an endpoint, with the permission that the token lacks."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _missing_scope(entry, path),
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="missing_scope",
-        translation_placeholders={"account": entry.title, "path": path, "scope": scope or "?"},
-    )
+    placeholders = {"account": entry.title, "path": path, "scope": scope or "?"}
+    _raise(hass, _missing_scope(entry, path), ir.IssueSeverity.ERROR, "missing_scope", placeholders)
 
 
 @callback
@@ -40,15 +33,8 @@ def async_clear_missing_scope(hass: HomeAssistant, entry: JouloConfigEntry, path
 @callback
 def async_raise_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry, kwh: float) -> None:
     """Create the issue that the history and Joulo's totals differ by some kWh, also after a full read."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _totals_mismatch(entry),
-        is_fixable=False,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key="disagreement",
-        translation_placeholders={"account": entry.title, "kwh": f"{kwh:.2f}"},
-    )
+    placeholders = {"account": entry.title, "kwh": f"{kwh:.2f}"}
+    _raise(hass, _totals_mismatch(entry), ir.IssueSeverity.WARNING, "disagreement", placeholders)
 
 
 @callback
@@ -81,15 +67,8 @@ def async_clear_unlisted_sessions(hass: HomeAssistant, entry: JouloConfigEntry) 
 @callback
 def async_raise_unwritable(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
     """Create the issue that the disk does not take the history: events wait, and a restart would lose figures."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _unwritable(entry),
-        is_fixable=False,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key="unwritable",
-        translation_placeholders={"account": entry.title},
-    )
+    placeholders = {"account": entry.title}
+    _raise(hass, _unwritable(entry), ir.IssueSeverity.ERROR, "unwritable", placeholders)
 
 
 @callback
@@ -130,6 +109,25 @@ def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
             ir.async_delete_issue(hass, domain, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+
+
+def _raise(
+    hass: HomeAssistant,
+    issue_id: str,
+    severity: ir.IssueSeverity,
+    key: str,
+    placeholders: dict[str, str],
+) -> None:
+    """Create an issue that is mended elsewhere than in Home Assistant's repairs."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        issue_id,
+        is_fixable=False,
+        severity=severity,
+        translation_key=key,
+        translation_placeholders=placeholders,
+    )
 
 
 def _missing_scope(entry: JouloConfigEntry, path: str) -> str:

@@ -27,7 +27,6 @@ from .helpers import async_send_command
 from .localizer import Localizer, async_localizer
 from .sessions import queries
 from .sessions.model import HistoryState
-from .sessions.queries import Coverage
 from .statement import Row, as_csv, row, totals
 
 ATTR_END: Final = "end"
@@ -180,7 +179,7 @@ def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dic
     return response
 
 
-def _incomplete(coverage: Coverage) -> ServiceValidationError:
+def _incomplete(coverage: queries.Coverage) -> ServiceValidationError:
     """Return the error that says how far the first read of all sessions is: a part would look like the whole."""
     oldest = coverage.oldest
     return ServiceValidationError(

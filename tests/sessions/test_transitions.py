@@ -972,4 +972,4 @@ def test_a_session_ends_no_sooner_than_it_began(history: History) -> None:
 def test_an_event_that_was_not_fired_after_all_is_pending_again(history: History) -> None:
     history.update(transitions.mark_announced, STARTED)
     history.update(transitions.forget_announced, STARTED)
-    assert not any(history.state.announced.values())
+    assert history.state.announced == {}

@@ -5,7 +5,7 @@ from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.joulo.api import AccountProfile
+from custom_components.joulo.api import AccountProfile, ChargingSession
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.statistics.importer import StatisticsImporter
 from tests.conftest import Advance
@@ -31,6 +31,23 @@ def listed_by(hass: HomeAssistant, importer: StatisticsImporter) -> dr.DeviceEnt
     )
 
 
+async def move(
+    hass: HomeAssistant,
+    importer: StatisticsImporter,
+    other_importer: StatisticsImporter,
+    advance: Advance,
+    *sessions: ChargingSession,
+) -> None:
+    """Let the charger go from one account to another, which lists the given sessions of it."""
+    device = listed_by(hass, importer)
+    list_sessions(importer.history, session())
+    await advance(QUIET)
+    listed_by(hass, other_importer)
+    dr.async_get(hass).async_remove_device(device.id)
+    list_sessions(other_importer.history, *sessions)
+    await advance(QUIET)
+
+
 @pytest.mark.parametrize("with_its_past", [True, False])
 async def test_a_charger_that_moves_to_another_account_keeps_its_past(
     hass: HomeAssistant,
@@ -41,14 +58,9 @@ async def test_a_charger_that_moves_to_another_account_keeps_its_past(
     *,
     with_its_past: bool,
 ) -> None:
-    device = listed_by(hass, importer)
-    list_sessions(importer.history, session())
-    await advance(QUIET)
-    listed_by(hass, other_importer)
-    dr.async_get(hass).async_remove_device(device.id)
     moved = [session(), session("new", -2, 1)]
-    list_sessions(other_importer.history, *(moved if with_its_past else moved[1:]))
-    await advance(QUIET)
+    listed = moved if with_its_past else moved[1:]
+    await move(hass, importer, other_importer, advance, *listed)
     assert sum_of(await recorded(ENERGY)) == pytest.approx(20)
     assert sum_of(await recorded(ERE)) == pytest.approx(10)
 
@@ -87,13 +99,7 @@ async def test_the_past_of_a_charger_in_another_account_stays_while_that_is_not_
     recorded: Recorded,
 ) -> None:
     """What is stored of that account counts."""
-    device = listed_by(hass, importer)
-    list_sessions(importer.history, session())
-    await advance(QUIET)
-    listed_by(hass, other_importer)
-    dr.async_get(hass).async_remove_device(device.id)
-    list_sessions(other_importer.history, session("new", -2, 1))
-    await advance(QUIET)
+    await move(hass, importer, other_importer, advance, session("new", -2, 1))
     await importer.history.async_close()
     await owner._async_process_on_unload(hass)
     await advance(HOUR + 60)

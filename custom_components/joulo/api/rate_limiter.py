@@ -30,7 +30,12 @@ One that has answered before counts as lacking only after so many seconds of err
 _ONE_MOMENT = 30.0
 """Seconds within which several refusals count as one: at set-up, several endpoints are asked at once."""
 
+_LONGEST_WAIT = 86_400.0
+"""Seconds; a `Retry-After` counts up to a day, and nothing else makes an endpoint wait for longer."""
+
 type Query = Mapping[str, str]
+type Get = Callable[[str, Query], Awaitable[bytes]]
+"""Sends a request for a path with a query, and returns the body of the answer."""
 
 
 class Endpoint(Enum):
@@ -215,7 +220,7 @@ class RateLimiter:
             wait = parse_non_negative(waits.get(endpoint.name)) if isinstance(waits, dict) else None
             self._timings[endpoint].block_for(
                 max(
-                    min(wait or 0.0, _MISSING_INTERVAL) - elapsed,
+                    min(wait or 0.0, _LONGEST_WAIT) - elapsed,
                     0.0 if is_last else endpoint.interval,
                 )
             )
@@ -227,7 +232,7 @@ class RateLimiter:
         self,
         endpoint: Endpoint,
         query: Query,
-        get: Callable[[str, Query], Awaitable[bytes]],
+        get: Get,
         parse: Callable[[bytes], T],
     ) -> Response[T]:
         """Return the parsed body of a request that is sent with `get`.
@@ -244,9 +249,8 @@ class RateLimiter:
                     return self._repeat(endpoint, query, parse)
                 return await self._ask(endpoint, query, get, parse)
             except JouloNotFoundError, JouloScopeError:
-                if not self._is_missing(endpoint) and (
-                    answer := self._last_response(endpoint, query, parse)
-                ):
+                is_kept = endpoint in _OPTIONAL_ENDPOINTS and not self._is_missing(endpoint)
+                if is_kept and (answer := self._last_response(endpoint, query, parse)):
                     return answer
                 raise
 
@@ -254,11 +258,11 @@ class RateLimiter:
         self,
         endpoint: Endpoint,
         query: Query,
-        get: Callable[[str, Query], Awaitable[bytes]],
+        get: Get,
         parse: Callable[[bytes], T],
     ) -> Response[T]:
         """Send a request, and remember its answer or its error."""
-        sent_at = datetime.now(UTC)
+        sent_at = datetime.fromtimestamp(time.time(), UTC)
         try:
             with self._timed(endpoint):
                 body = await get(endpoint.path, query)
@@ -364,9 +368,7 @@ class RateLimiter:
         return endpoint.interval
 
     def _is_missing(self, endpoint: Endpoint) -> bool:
-        """Whether the account lacks an endpoint, and not only since a moment ago."""
-        if endpoint not in _OPTIONAL_ENDPOINTS:
-            return True
+        """Whether the account lacks an optional endpoint, and not only since a moment ago."""
         since = self._missing_since.get(endpoint)
         return since is not None and time.monotonic() - since >= _MISSING_INTERVAL
 

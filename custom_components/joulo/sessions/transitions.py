@@ -459,11 +459,12 @@ def forget_announced(
     state: HistoryState, events: Iterable[tuple[str, SessionEventType]]
 ) -> Transition:
     """Take back that events were fired, by session id and type: they were not."""
-    announced = dict(state.announced)
-    for session_id, event_type in events:
-        announced[session_id] = tuple(
-            each for each in announced.get(session_id, ()) if each != event_type
-        )
+    taken_back = set(events)
+    announced = {
+        session_id: kept
+        for session_id, types in state.announced.items()
+        if (kept := tuple(each for each in types if (session_id, each) not in taken_back))
+    }
     return _with(state, Change.ANNOUNCED, announced=announced)
 
 
