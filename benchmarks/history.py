@@ -227,9 +227,6 @@ async def measure(number: int) -> tuple[Costs, Blocks]:
             gc.collect()
             gc.freeze()
             await store(hass, entry.entry_id, known(number))
-            await measure_start(hass, entry.entry_id, costs)
-            # By a file that a later run has loaded and not written, a start waits for a minute.
-            await store(hass, entry.entry_id, known(number))
             async with blocks.during("start"):
                 await hass.config_entries.async_setup(entry.entry_id)
             await hass.async_block_till_done(wait_background_tasks=True)
@@ -238,6 +235,7 @@ async def measure(number: int) -> tuple[Costs, Blocks]:
             await measure_rest(hass, entry, blocks)
             async with blocks.during("unload"):
                 await hass.config_entries.async_unload(entry.entry_id)
+            await measure_start(hass, entry.entry_id, costs)
             await measure_import(hass, entry, costs, blocks)
         with sqlite3.connect(Path(folder) / DATABASE) as database:
             (costs.rows,) = database.execute("SELECT count(*) FROM statistics").fetchone()
@@ -260,6 +258,7 @@ async def serve_joulo() -> AsyncGenerator[str]:
 async def store(hass: HomeAssistant, entry_id: str, state: HistoryState) -> None:
     """Write the file that an earlier run of Home Assistant would have left."""
     history = SessionHistory(hass, entry_id, RateLimiter())
+    await history.async_load()
     history.async_update(lambda _: (state, Change.SESSIONS))
     await history.async_close()
 
