@@ -1,5 +1,6 @@
 """The device registry: chargers below their account, added, renamed and removed without a reload."""
 
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from homeassistant.core import HomeAssistant, callback
@@ -40,6 +41,17 @@ def charger_ids(registry: dr.DeviceRegistry, entry: JouloConfigEntry) -> set[str
         for domain, identifier in device.identifiers
         if domain == DOMAIN and identifier != entry.entry_id
     }
+
+
+@callback
+def has_charger_since(
+    registry: dr.DeviceRegistry, entry: JouloConfigEntry, since: datetime, now: datetime
+) -> bool:
+    """Whether a charger was added after a moment. One of the future is of a clock that was wrong then."""
+    return any(
+        since < device.created_at <= now
+        for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
+    )
 
 
 class ChargerDevices:

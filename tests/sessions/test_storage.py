@@ -37,6 +37,7 @@ FULL = HistoryState(
     last_full_read=START,
     backfill=Backfill(START, Cursor(datetime(2026, 4, 1, tzinfo=UTC), " 2026-04-01T00:00:00 ")),
     mismatch_snoozed_until=START,
+    statistics={"c": "c", "C": "c_2"},
 )
 DOCUMENT = to_stored(FULL, START)
 
@@ -180,7 +181,7 @@ STOPPED = datetime.fromisoformat(STORED["watched_until"])
 
 def test_a_file_of_the_version_before_is_stored_again_as_it_was() -> None:
     document = json.loads(json.dumps(again(STORED, STOPPED)))
-    new = {key: document.pop(key) for key in ("set_aside", "meters", "kept")}
+    new = {key: document.pop(key) for key in ("set_aside", "meters", "kept", "statistics")}
     assert not any(new.values())
     assert in_any_order(document) == in_any_order(STORED)
     assert list(document) == list(STORED)

@@ -2,17 +2,20 @@
 
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.statistics import get_metadata
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import HomeAssistant
+from homeassistant.helpers import device_registry as dr
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import (
     async_wait_recording_done,
 )
 
 from custom_components.joulo.api import AccountProfile, Charger, ChargingSession, CurrentSession
+from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions import transitions
 from custom_components.joulo.sessions.transitions import CompleteRead
@@ -44,12 +47,17 @@ def at(hours: float) -> datetime:
 
 
 def session(
-    session_id: str = "s", start: float = -5, hours: float = 2, *, kwh: float | None = 10
+    session_id: str = "s",
+    start: float = -5,
+    hours: float = 2,
+    *,
+    kwh: float | None = 10,
+    charger_id: str = CHARGER,
 ) -> ChargingSession:
     """Return a completed session that began `start` hours from now."""
     return ChargingSession(
         id=session_id,
-        charger_id=CHARGER,
+        charger_id=charger_id,
         charger_nickname="Garage",
         started_at=at(start),
         ended_at=at(start + hours),
@@ -67,6 +75,15 @@ def charger(kwh: float | None = None, *, start: float = -5, charging: bool = Tru
         mid_certified=True,
         is_charging=charging,
         current_session=current if charging else None,
+    )
+
+
+def add_device(
+    hass: HomeAssistant, entry: ConfigEntry[Any], charger_id: str = CHARGER
+) -> dr.DeviceEntry:
+    """Let an account list a charger."""
+    return dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, charger_id)}, name="Garage"
     )
 
 

@@ -24,7 +24,7 @@ from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.statistics import importer as importer_module
 from custom_components.joulo.statistics.importer import StatisticsImporter
 from tests.conftest import NOW
-from tests.statistics import Recorded, Row, finish_reading
+from tests.statistics import Recorded, Row, add_device, finish_reading
 
 
 @pytest.fixture
@@ -50,9 +50,10 @@ def history(hass: HomeAssistant) -> SessionHistory:
 
 @pytest.fixture
 def owner(hass: HomeAssistant) -> MockConfigEntry:
-    """Return the entry that the history belongs to."""
+    """Return the entry that the history belongs to, whose account lists the charger."""
     entry = MockConfigEntry(domain=DOMAIN, entry_id="entry")
     entry.add_to_hass(hass)
+    add_device(hass, entry)
     return entry
 
 

@@ -11,19 +11,22 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 )
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions.figures import sum_known
-from custom_components.joulo.statistics.importer import StatisticsImporter, statistic_id
+from custom_components.joulo.statistics.importer import (
+    StatisticsImporter,
+    statistic_id,
+    statistic_slug,
+)
 from tests.conftest import Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, SimulatedAccount
 from tests.statistics import (
-    CHARGER,
     ENERGY,
     ERE,
     HOUR,
     QUIET,
     Recorded,
+    add_device,
     list_sessions,
     name_of,
     session,
@@ -47,9 +50,8 @@ async def test_a_charger_that_is_renamed_renames_its_statistics(
     handed_over.clear()
 
     devices = dr.async_get(hass)
-    device = devices.async_get_or_create(
-        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}, name="Carport"
-    )
+    device = add_device(hass, owner)
+    devices.async_update_device(device.id, name="Carport")
     await advance(HOUR + 60)
     assert await name_of(hass, recorder, ENERGY) == "Carport charged energy"
 
@@ -71,9 +73,9 @@ async def test_every_session_of_the_account_is_in_the_statistics(
     await advance(QUIET)
     state = joulo.runtime_data.history.state
     for charger_id in (GARAGE_ID, OPRIT_ID, SCHUUR_ID):
-        energy = sum_of(await recorded(statistic_id(charger_id, "energy")))
-        ere = sum_of(await recorded(statistic_id(charger_id, "ere")))
-        value = sum_of(await recorded(statistic_id(charger_id, "value")))
+        energy = sum_of(await recorded(statistic_id(statistic_slug(charger_id), "energy")))
+        ere = sum_of(await recorded(statistic_id(statistic_slug(charger_id), "ere")))
+        value = sum_of(await recorded(statistic_id(statistic_slug(charger_id), "value")))
         assert energy == pytest.approx(account.energy_total(charger_id), abs=0.01)
         assert ere == pytest.approx(account.ere_total(charger_id), abs=0.01)
         records = state.chargers[charger_id].records
@@ -94,7 +96,7 @@ async def test_the_statistics_outlive_charger_and_entry(
     for _ in range(12):
         await advance(6)
     await advance(QUIET)
-    statistic = statistic_id(GARAGE_ID, "energy")
+    statistic = statistic_id(statistic_slug(GARAGE_ID), "energy")
     complete = await recorded(statistic)
     account.remove_charger(GARAGE_ID)
     for _ in range(3):

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+import logging
 from math import fsum
 from random import Random
 from typing import Any
@@ -15,21 +16,22 @@ from homeassistant.components.recorder.statistics import (
     get_metadata,
 )
 from homeassistant.core import HomeAssistant
-from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.recorder import session_scope
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.components.recorder.common import (
+    async_wait_recording_done,
+)
+from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 
-from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.history import SessionHistory
 from custom_components.joulo.sessions import queries
 from custom_components.joulo.statistics import importer as importer_module
 from custom_components.joulo.statistics.importer import StatisticsImporter
 from tests.conftest import NOW, Advance
 from tests.statistics import (
-    CHARGER,
     ENERGY,
     ERE,
     HOUR,
@@ -77,15 +79,8 @@ async def test_an_hour_that_lost_its_energy_carries_the_sum(
 
 @pytest.mark.usefixtures("importer")
 async def test_a_charger_that_lost_its_only_session_holds_nothing(
-    hass: HomeAssistant,
-    owner: MockConfigEntry,
-    history: SessionHistory,
-    advance: Advance,
-    recorded: Recorded,
+    history: SessionHistory, advance: Advance, recorded: Recorded
 ) -> None:
-    dr.async_get(hass).async_get_or_create(
-        config_entry_id=owner.entry_id, identifiers={(DOMAIN, CHARGER)}
-    )
     list_sessions(history, session("gone", -3, 1))
     await advance(QUIET)
     read_twice(history, {"of another charger"})
@@ -156,6 +151,41 @@ async def test_statistics_that_a_user_deleted_come_back(
     await advance(HOUR + 60)
     assert await recorded(ENERGY) == complete
     assert sum_of(await recorded(ERE)) == pytest.approx(5)
+
+
+@pytest.mark.usefixtures("importer")
+async def test_a_unit_that_a_user_has_changed_is_put_right(
+    hass: HomeAssistant,
+    recorder: Recorder,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
+    hass_ws_client: WebSocketGenerator,
+) -> None:
+    list_sessions(history, session())
+    await advance(QUIET)
+    complete = await recorded(ENERGY)
+    client = await hass_ws_client(hass)
+    await client.send_json_auto_id(
+        {
+            "type": "recorder/update_statistics_metadata",
+            "statistic_id": ENERGY,
+            "unit_of_measurement": "Wh",
+            "unit_class": "energy",
+        }
+    )
+    assert (await client.receive_json())["success"]
+    assert await unit_of(hass, recorder) == "Wh"
+    await advance(HOUR + 60)
+    assert await unit_of(hass, recorder) == "kWh"
+    assert await recorded(ENERGY) == complete
+
+
+async def unit_of(hass: HomeAssistant, recorder: Recorder) -> str | None:
+    """Return the unit in which the recorder holds the energy."""
+    await async_wait_recording_done(hass)
+    found = await recorder.async_add_executor_job(get_metadata, hass)
+    return found[ENERGY][1]["unit_of_measurement"]
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -235,11 +265,15 @@ async def test_a_database_that_fails_is_tried_again(
     recorded: Recorded,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    list_sessions(history, session())
     failure = OperationalError("SELECT", {}, Exception("gone away"))
-    with patch.object(importer_module, "statistics_during_period", side_effect=failure):
-        await advance(QUIET)
-    assert "The statistics are written later" in caplog.text
-    assert await recorded(ENERGY) == []
-    await advance(HOUR + 60)
-    assert sum_of(await recorded(ENERGY)) == pytest.approx(10)
+    for kwh in (10.0, 12.0):
+        list_sessions(history, session(kwh=kwh))
+        with patch.object(importer_module, "statistics_during_period", side_effect=failure):
+            await advance(QUIET)
+            await advance(HOUR + 60)
+        warnings = [each for each in caplog.records if each.levelno >= logging.WARNING]
+        assert [each.getMessage()[:32] for each in warnings] == ["The statistics are written later"]
+        assert sum_of(await recorded(ENERGY)) != pytest.approx(kwh)
+        caplog.clear()
+        await advance(HOUR)
+        assert sum_of(await recorded(ENERGY)) == pytest.approx(kwh)

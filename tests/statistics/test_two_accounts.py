@@ -6,29 +6,21 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.api import AccountProfile, ChargingSession
-from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.statistics.importer import StatisticsImporter
 from tests.conftest import Advance
 from tests.statistics import (
-    CHARGER,
     ENERGY,
     ERE,
     HOUR,
     QUIET,
     VALUE,
     Recorded,
+    add_device,
     list_sessions,
     session,
     set_price,
     sum_of,
 )
-
-
-def listed_by(hass: HomeAssistant, importer: StatisticsImporter) -> dr.DeviceEntry:
-    """Let a importer's account list the charger."""
-    return dr.async_get(hass).async_get_or_create(
-        config_entry_id=importer.entry.entry_id, identifiers={(DOMAIN, CHARGER)}
-    )
 
 
 async def move(
@@ -39,10 +31,10 @@ async def move(
     *sessions: ChargingSession,
 ) -> None:
     """Let the charger go from one account to another, which lists the given sessions of it."""
-    device = listed_by(hass, importer)
+    device = add_device(hass, importer.entry)
     list_sessions(importer.history, session())
     await advance(QUIET)
-    listed_by(hass, other_importer)
+    add_device(hass, other_importer.entry)
     dr.async_get(hass).async_remove_device(device.id)
     list_sessions(other_importer.history, *sessions)
     await advance(QUIET)
@@ -77,7 +69,7 @@ async def test_a_charger_that_two_accounts_know_is_written_by_one(
 ) -> None:
     for each in (importer, other_importer):
         if listing == "both":
-            listed_by(hass, each)
+            add_device(hass, each.entry)
         # Both know the session, and have valued it by the price of another time.
         list_sessions(each.history, session())
         price = 0.2 if each is importer else 0.4

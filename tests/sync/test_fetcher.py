@@ -1,5 +1,6 @@
 """How the history is read: all of it once, in the background, then the newest; and what survives what."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -245,6 +246,38 @@ async def test_everything_is_read_again_after_thirty_days(
     assert sum("from" not in query for query in queries(cloud)) == PAGES + 1
     last_full_read = home.attribute("sensor.joulo_sessions_known", "last_full_read")
     assert datetime.fromisoformat(str(last_full_read)) > NOW + timedelta(days=30)
+
+
+async def test_everything_is_read_again_when_a_charger_is_added(
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud
+) -> None:
+    """It may have a past: linked again, it comes with the sessions of its earlier id."""
+    await home.read_all()
+    account.remove_charger(GARAGE_ID)
+    account.add_charger(replace(account.charger(GARAGE_ID), id="again"))
+    oldest = account.sessions_of(GARAGE_ID)[-1].id
+    account.move_session(oldest, "again")
+    await home.poll(2)
+    cloud.forget_requests()
+    await home.hours(1)
+    await home.read_all()
+    assert home.known[oldest].charger_id == "again"
+    assert sum("from" not in query for query in queries(cloud)) == PAGES + 1
+    cloud.forget_requests()
+    await home.hours(2)
+    assert all("from" in query for query in queries(cloud)), "once"
+
+
+async def test_everything_is_read_again_when_a_session_has_moved_to_another_charger(
+    home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    newest, *_, oldest = account.sessions_of(GARAGE_ID)
+    for moved in (newest, oldest):
+        account.move_session(moved.id, SCHUUR_ID)
+    await home.hours(2)
+    await home.read_all()
+    assert home.known[oldest.id].charger_id == SCHUUR_ID
 
 
 async def test_a_page_that_always_fails_does_not_keep_the_newest_sessions_from_being_read(

@@ -41,6 +41,10 @@ class Change(Flag):
     """Moments that only decide when to ask Joulo again."""
     ANNOUNCED = auto()
     """Events were remembered as fired."""
+    MOVED = auto()
+    """Sessions went from one charger to another."""
+    NAMED = auto()
+    """Statistics of a charger got their name."""
 
 
 class SessionEventType(StrEnum):
@@ -179,6 +183,8 @@ class HistoryState:
     """Ids of sessions that Joulo does not list any more and that are too many to be removed. Not stored."""
     kept: frozenset[str] = frozenset()
     """Ids of sessions that the user keeps, although Joulo does not list them any more."""
+    statistics: Mapping[str, str] = field(default_factory=dict)
+    """Names under which statistics of chargers were ever written, by charger id; they outlive the charger."""
     missing_since: Mapping[str, datetime] = field(default_factory=dict)
     """Moments of the first complete read that did not list a session, by session id. Not stored."""
 

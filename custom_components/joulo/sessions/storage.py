@@ -52,6 +52,7 @@ def from_stored(document: object, now: datetime) -> HistoryState:
             for each in stored.set_aside
         },
         kept=frozenset(stored.kept),
+        statistics=stored.statistics,
     )
 
 
@@ -97,6 +98,7 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         ),
         kept=tuple(sorted(state.kept)),
         meters={key: each.meter.wh for key, each in state.chargers.items() if each.meter},
+        statistics=dict(state.statistics),
     ).to_dict()
 
 
@@ -190,6 +192,11 @@ def _parse_values(value: object) -> dict[str, float]:
     }
 
 
+def _parse_names(value: object) -> dict[str, str]:
+    names = {key: parse_text(item) for key, item in _items(value)}
+    return {key: name for key, name in names.items() if name is not None}
+
+
 def _parse_announced(value: object) -> dict[str, tuple[str, ...]] | None:
     if not isinstance(value, dict):
         return None
@@ -247,3 +254,6 @@ class _StoredHistory(Model):
         default_factory=dict, metadata=field_options(deserialize=_parse_values)
     )
     kept: tuple[str, ...] = field(default=(), metadata=field_options(deserialize=_parse_texts))
+    statistics: dict[str, str] = field(
+        default_factory=dict, metadata=field_options(deserialize=_parse_names)
+    )

@@ -3,7 +3,7 @@
 Each returns the new state and what has changed in it. Where nothing has, that is the given state itself.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -443,6 +443,11 @@ def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
     return _with(state, Change.PLANNING, mismatch_snoozed_until=until)
 
 
+def name_statistics(state: HistoryState, names: Mapping[str, str]) -> Transition:
+    """Remember the names of statistics, by charger id. A name that is known stays."""
+    return _with(state, Change.NAMED, statistics=dict(names) | dict(state.statistics))
+
+
 def mark_announced(
     state: HistoryState, events: Iterable[tuple[str, SessionEventType]]
 ) -> Transition:
@@ -580,6 +585,7 @@ class _Draft:
         holder = self._holder(session_id, charger_id)
         if holder is not None and holder != charger_id:
             del self._touch(holder).records[session_id]
+            self._change |= Change.MOVED
             if self.active(holder) == session_id:
                 self.activate(holder, None)
         if self._holders is not None:

@@ -5,7 +5,7 @@ first difference to the end, so that a crash, a correction or a deletion heals b
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
 from functools import partial
 from itertools import batched
@@ -34,10 +34,17 @@ from sqlalchemy.exc import SQLAlchemyError
 from ..const import DOMAIN
 from ..devices import charger_ids
 from ..history import SessionHistory, async_stored_state
-from ..sessions import queries
+from ..sessions import queries, transitions
 from ..sessions.hourly import HourlyAmounts
 from ..sessions.model import Change, HistoryState
-from .series import RecordedRow, Statistic, charger_series, rows_to_write
+from .series import (
+    ChargerSeries,
+    RecordedRow,
+    Statistic,
+    charger_series,
+    rows_to_write,
+    unused_names,
+)
 
 if TYPE_CHECKING:
     from ..data import JouloConfigEntry
@@ -54,9 +61,18 @@ _IMPORTERS: HassKey[list[StatisticsImporter]] = HassKey(f"{DOMAIN}_statistics")
 """Importers of all accounts that are set up."""
 
 
-def statistic_id(charger_id: str, key: str) -> str:
-    """Return the id of a charger's statistic: `energy`, `ere` or `value`."""
-    return f"{DOMAIN}:{slugify(charger_id)}_{key}"
+_LONGEST_SLUG = 200
+"""Characters of a charger's id. The recorder takes 255, with the domain, a number and the key of the statistic."""
+
+
+def statistic_slug(charger_id: str) -> str:
+    """Return a charger's id in the characters that the id of a statistic may have."""
+    return slugify(charger_id)[:_LONGEST_SLUG].strip("_")
+
+
+def statistic_id(name: str, key: str) -> str:
+    """Return the id of a statistic, `energy`, `ere` or `value`, by the name of its charger's statistics."""
+    return f"{DOMAIN}:{name}_{key}"
 
 
 class StatisticsImporter:
@@ -75,6 +91,7 @@ class StatisticsImporter:
         self._importers = hass.data.setdefault(_IMPORTERS, [])
         self._cancel: CALLBACK_TYPE | None = None
         self._write: asyncio.Task[None] | None = None
+        self._has_failed = False
 
     @callback
     def async_start(self) -> None:
@@ -122,12 +139,46 @@ class StatisticsImporter:
         state = self.history.state
         if state.last_full_read is None or state.last_read == self._last_read:
             return
-        states = await self._async_states()
         try:
-            for charger_id in self._own_chargers():
-                await self._async_write_charger(charger_id, states)
+            await self._async_write_chargers()
         except SQLAlchemyError as error:
-            _LOGGER.warning("The statistics are written later: %s", error)
+            level = logging.DEBUG if self._has_failed else logging.WARNING
+            _LOGGER.log(level, "The statistics are written later: %s", error)
+            self._has_failed = True
+        else:
+            self._has_failed = False
+
+    async def _async_write_chargers(self) -> None:
+        recorded = await get_instance(self._hass).async_add_executor_job(_recorded_ids, self._hass)
+        others = await self._async_other_states()
+        self.history.async_update(transitions.name_statistics, self._new_names(others, recorded))
+        for charger_id in self._own_chargers():
+            await self._async_write_charger(charger_id, others)
+
+    def _new_names(
+        self, others: Sequence[HistoryState], recorded: Collection[str]
+    ) -> dict[str, str]:
+        """Return the names of statistics that get one: of every charger that Joulo lists, and of those written before.
+
+        An id that stands in a session only may be junk, and what the recorder has been given stays.
+        """
+        state = self.history.state
+        listed = charger_ids(self._devices, self.entry)
+        known = queries.charger_ids(state) | listed
+        named = dict(state.statistics)
+        for other in others:
+            # A charger that has moved goes on with its statistics.
+            named |= {each: other.statistics[each] for each in known & other.statistics.keys()}
+        used = {*named.values(), *(name for other in others for name in other.statistics.values())}
+        slugs = {each: statistic_slug(each) for each in sorted(listed - named.keys())}
+        named |= unused_names(slugs, used)
+        used |= {*named.values()}
+        gone = {each: statistic_slug(each) for each in sorted(known - named.keys())}
+        return named | {
+            each: slug
+            for each, slug in gone.items()
+            if slug not in used and statistic_id(slug, "energy") in recorded
+        }
 
     def _own_chargers(self) -> list[str]:
         """Return the chargers that this account writes: the first account that lists one writes it, or else knows it."""
@@ -137,19 +188,19 @@ class StatisticsImporter:
             for charger_id in charger_ids(self._devices, importer.entry):
                 importers.setdefault(charger_id, importer)
         for importer in candidates:
-            for charger_id in queries.charger_ids(importer.history.state):
+            for charger_id in importer.history.state.statistics:
                 importers.setdefault(charger_id, importer)
-        return sorted(charger_id for charger_id, importer in importers.items() if importer is self)
+        names = self.history.state.statistics
+        return sorted(each for each in names if importers[each] is self)
 
     async def _async_write_charger(self, charger_id: str, others: Sequence[HistoryState]) -> None:
         await self._async_catch_up()
         changes = await get_instance(self._hass).async_add_executor_job(
             _changes,
             self._hass,
-            charger_id,
+            self.history.state.statistics[charger_id],
             self._charger_name(charger_id),
-            [*others, self.history.state],
-            dt_util.utcnow(),
+            partial(charger_series, [*others, self.history.state], charger_id, dt_util.utcnow()),
         )
         for change in changes:
             # Without rows there still is a name to write.
@@ -164,14 +215,17 @@ class StatisticsImporter:
         get_instance(self._hass).queue_task(SynchronizeTask(written))
         await written
 
-    async def _async_states(self) -> list[HistoryState]:
+    async def _async_other_states(self) -> list[HistoryState]:
         """Return the histories of the other accounts, stored ones too: a charger that has moved has a past there."""
-        running = {importer.entry.entry_id: importer.history.state for importer in self._importers}
-        return [
-            running.get(entry.entry_id) or await async_stored_state(self._hass, entry.entry_id)
+        stored = {
+            entry.entry_id: await async_stored_state(self._hass, entry.entry_id)
             for entry in self._hass.config_entries.async_entries(DOMAIN)
-            if entry.entry_id != self.entry.entry_id
-        ]
+            if entry is not self.entry
+            and all(importer.entry is not entry for importer in self._importers)
+        }
+        running = {importer.entry.entry_id: importer.history.state for importer in self._importers}
+        states = stored | running
+        return [state for entry_id, state in states.items() if entry_id != self.entry.entry_id]
 
     def _charger_name(self, charger_id: str) -> str | None:
         """Return the name of a charger in Home Assistant; unknown once its device was removed."""
@@ -182,38 +236,41 @@ class StatisticsImporter:
 
 
 class _Change(NamedTuple):
-    """Rows that the recorder lacks of a statistic, or its new name."""
+    """Rows that the recorder lacks of a statistic, or its metadata."""
 
     metadata: StatisticMetaData
     rows: Sequence[StatisticData]
 
 
+def _recorded_ids(hass: HomeAssistant) -> set[str]:
+    return {*get_metadata(hass, statistic_source=DOMAIN)}
+
+
 def _changes(
     hass: HomeAssistant,
-    charger_id: str,
+    name: str,
     charger_name: str | None,
-    states: Sequence[HistoryState],
-    now: datetime,
+    compute_series: Callable[[], ChargerSeries],
 ) -> list[_Change]:
     """Return the changes that the recorder lacks. It computes and reads long: for a thread."""
-    series = charger_series(states, charger_id, now)
+    series = compute_series()
     # A charger without a device is called as Joulo called it last.
-    name = charger_name or series.nickname or "Charger"
+    charger_name = charger_name or series.nickname or "Charger"
     changes = [
         _Change(metadata, _rows(hass, metadata["statistic_id"], hours))
         for statistic, hours in series.amounts().items()
-        for metadata in [_metadata(charger_id, name, statistic)]
+        for metadata in [_metadata(name, charger_name, statistic)]
     ]
-    return [change for change in changes if change.rows or _is_renamed(hass, change.metadata)]
+    return [change for change in changes if change.rows or _differs(hass, change.metadata)]
 
 
-def _metadata(charger_id: str, charger_name: str, statistic: Statistic) -> StatisticMetaData:
+def _metadata(name: str, charger_name: str, statistic: Statistic) -> StatisticMetaData:
     return StatisticMetaData(
         has_sum=True,
         mean_type=StatisticMeanType.NONE,
         name=f"{charger_name} {statistic.name}",
         source=DOMAIN,
-        statistic_id=statistic_id(charger_id, statistic.key),
+        statistic_id=statistic_id(name, statistic.key),
         unit_class=statistic.unit_class,
         unit_of_measurement=statistic.unit,
     )
@@ -235,6 +292,7 @@ def _rows(
     ]
 
 
-def _is_renamed(hass: HomeAssistant, metadata: StatisticMetaData) -> bool:
+def _differs(hass: HomeAssistant, metadata: StatisticMetaData) -> bool:
+    """Whether the recorder holds a statistic by another name, or in another unit that a user has chosen for it."""
     known = get_metadata(hass, statistic_ids={metadata["statistic_id"]})
-    return any(recorded["name"] != metadata["name"] for _, recorded in known.values())
+    return any(not metadata.items() <= recorded.items() for _, recorded in known.values())

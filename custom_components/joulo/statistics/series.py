@@ -1,9 +1,9 @@
 """Hourly series of a charger's sessions: the rows that the recorder should hold. Pure functions."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import dropwhile
+from itertools import chain, count, dropwhile
 from math import isclose
 from typing import NamedTuple
 
@@ -109,6 +109,17 @@ def charger_series(states: Iterable[HistoryState], charger_id: str, at: datetime
                 values[session_id] = record.value
     ordered = sorted(sessions.values(), key=lambda session: session.started_at)
     return ChargerSeries(charger_id, ordered, readings, values, at)
+
+
+def unused_names(slugs: Mapping[str, str], used: Collection[str]) -> dict[str, str]:
+    """Return a name for the statistics of each charger: its slug, with a number if that name is used already."""
+    names: dict[str, str] = {}
+    for charger_id, slug in slugs.items():
+        candidates = chain([slug], (f"{slug}_{number}" for number in count(2)))
+        names[charger_id] = next(
+            each for each in candidates if each not in used and each not in names.values()
+        )
+    return names
 
 
 def rows_to_write(

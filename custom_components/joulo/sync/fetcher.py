@@ -18,10 +18,10 @@ from ..api import (
     JouloRateLimitError,
     SessionPaginator,
 )
-from ..devices import charger_ids
+from ..devices import charger_ids, has_charger_since
 from ..history import SessionHistory
 from ..sessions import queries, transitions
-from ..sessions.model import Backfill
+from ..sessions.model import Backfill, Change
 from ..sessions.transitions import CompleteRead
 
 if TYPE_CHECKING:
@@ -125,7 +125,12 @@ class SessionFetcher:
         if self._current is not None or self._history.state.backfill is not None:
             return False
         last = self._history.state.last_full_read
-        return self._full_read_requested or last is None or now - last >= _FULL_READ_EVERY
+        return (
+            self._full_read_requested
+            or last is None
+            or now - last >= _FULL_READ_EVERY
+            or has_charger_since(dr.async_get(self._hass), self._entry, last, now)
+        )
 
     async def _read_page(self, read: _Read) -> None:
         now = dt_util.utcnow()
@@ -135,9 +140,12 @@ class SessionFetcher:
         if ahead and not self._has_logged_ahead:
             self._has_logged_ahead = True
             _LOGGER.warning("Charging sessions that start in the future are left out")
-        self._history.async_update(
+        change = self._history.async_update(
             transitions.upsert_listed, [each for each in sessions if each.id not in ahead]
         )
+        # A charger was linked again under another id: its whole past may have moved.
+        if change & Change.MOVED and not read.full:
+            self._full_read_requested = True
 
     def _resume_backfill(self, backfill: Backfill) -> None:
         """Go on with a read of all sessions: of this run where it stopped, or of an earlier run."""
