@@ -11,7 +11,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.conftest import NOW, Advance
 from tests.factories import simulated_session
 from tests.home import Home
-from tests.simulator import GARAGE_ID, SCHUUR_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, Fault, SimulatedAccount, SimulatedCloud
 from tests.timing import DAY
 
 pytestmark = pytest.mark.long_account
@@ -274,10 +274,10 @@ async def test_everything_is_read_again_when_a_session_has_moved_to_another_char
     await home.read_all()
     newest, *_, oldest = account.sessions_of(GARAGE_ID)
     for moved in (newest, oldest):
-        account.move_session(moved.id, SCHUUR_ID)
+        account.move_session(moved.id, OPRIT_ID)
     await home.hours(2)
     await home.read_all()
-    assert home.known[oldest.id].charger_id == SCHUUR_ID
+    assert home.known[oldest.id].charger_id == OPRIT_ID
 
 
 async def test_a_page_that_always_fails_does_not_keep_the_newest_sessions_from_being_read(
