@@ -340,6 +340,13 @@ async def test_more_than_10_mb_is_not_read(client: JouloClient, cloud: Simulated
     assert "10 MB" in str(error)
 
 
+async def test_a_long_error_is_an_error_of_the_service() -> None:
+    """Joulo's own errors are a sentence long."""
+    body = b'{"required_scope": "' + b"x" * 100_000 + b'"}'
+    async with client_of_status(403, body=body) as client:
+        assert isinstance(await error_of(client.account_profile()), JouloServerError)
+
+
 async def test_more_than_10_mb_is_not_unpacked_either() -> None:
     bomb = gzip.compress(b" " * 10_000_001)
     async with client_of_status(body=bomb, headers={"Content-Encoding": "gzip"}) as client:

@@ -224,20 +224,27 @@ class Listing:
     """A server of sessions that heeds only some query parameters."""
 
     def __init__(
-        self, listed: list[Row], *, heeds: str, limit: object = 100, most: int = 100
+        self,
+        listed: list[Row],
+        *,
+        heeds: str,
+        limit: object = 100,
+        most: int = 100,
+        default_limit: int = 20,
     ) -> None:
         self.queries: list[dict[str, str]] = []
         self._rows = listed
         self._heeds = heeds.split()
         self._limit = limit
         self._most = most
+        self._default_limit = default_limit
 
     async def __call__(self, request: web.BaseRequest) -> web.Response:
         """Respond to `/sessions`. Its texts of moments sort as the moments do."""
         self.queries.append(dict(request.query))
         query = {name: value for name, value in request.query.items() if name in self._heeds}
         found = [row for row in self._rows if row["started_at"] <= query.get("to", "9")]
-        offset, limit = int(query.get("offset", 0)), int(query.get("limit", 20))
+        offset, limit = int(query.get("offset", 0)), int(query.get("limit", self._default_limit))
         page = found[offset : offset + min(limit, self._most)]
         return web.json_response({"sessions": page, "limit": self._limit, "offset": offset})
 
@@ -260,6 +267,18 @@ async def test_smaller_pages_than_requested_are_joined_too(
 ) -> None:
     async with client_of_server(Listing(rows(150), heeds="offset to", limit=20)) as client:
         assert len(await fetch_all(SessionPaginator(client), freezer)) == 150
+
+
+async def test_of_a_page_of_any_length_a_thousand_sessions_are_read_and_the_rest_afterwards(
+    freezer: FrozenDateTimeFactory,
+) -> None:
+    """More would keep Home Assistant busy for too long at once."""
+    listing = Listing(rows(2500), heeds="offset to", most=9999, default_limit=9999)
+    async with client_of_server(listing) as client:
+        paginator = SessionPaginator(client)
+        assert len(await paginator.fetch_page()) == 1000
+        freezer.tick(5)
+        assert len(await fetch_all(paginator, freezer)) == 1500
 
 
 async def test_a_crowded_moment_is_read_in_smaller_pages_too(

@@ -3,13 +3,15 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import FrozenInstanceError
 from datetime import UTC, datetime, timedelta
+import threading
 from unittest.mock import patch
 
 from aiohttp import web
 from freezegun.api import FrozenDateTimeFactory
 import pytest
 
-from custom_components.joulo.api import JouloClient, Response
+from custom_components.joulo.api import Endpoint, JouloClient, RateLimiter, Response
+from custom_components.joulo.api.rate_limiter import Query
 from tests.conftest import NOW
 
 from . import client_of_server, client_receiving, error_of, payload
@@ -99,6 +101,30 @@ async def test_an_endpoint_does_not_reuse_the_data_of_another(
         profile = (await client.account_profile()).data
     assert energy.total_kwh == 1
     assert profile.id == "one"
+
+
+@pytest.mark.parametrize(("size", "is_in_thread"), [(30_000, False), (300_000, True)])
+async def test_a_long_body_is_parsed_in_a_thread(size: int, *, is_in_thread: bool) -> None:
+    async def get(_path: str, _query: Query) -> bytes:
+        return b" " * size
+
+    def parse(_body: bytes) -> bool:
+        return threading.current_thread() is not threading.main_thread()
+
+    response = await RateLimiter().fetch(Endpoint.CHARGERS, {}, get, parse)
+    assert response.data is is_in_thread
+
+
+async def test_a_long_body_is_not_stored(freezer: FrozenDateTimeFactory) -> None:
+    """A start would have to parse it at once."""
+
+    async def get(path: str, _query: Query) -> bytes:
+        return b" " * (300_000 if path == "energy" else 30_000)
+
+    rate_limiter = RateLimiter()
+    for endpoint in (Endpoint.CHARGERS, Endpoint.ENERGY):
+        await rate_limiter.fetch(endpoint, {}, get, len)
+    assert rate_limiter.to_stored(NOW)["answers"].keys() == {"CHARGERS"}
 
 
 def test_a_response_is_frozen() -> None:

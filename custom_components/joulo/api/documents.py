@@ -22,6 +22,9 @@ from .parsing import UnknownValue, parse_datetime, parse_integer, parse_object, 
 MAX_PAGE_SIZE: Final = 100
 """Sessions that Joulo sends on a page at most."""
 
+_MOST_ROWS = 1000
+"""Rows of a document that are read. Sessions beyond them follow on further pages."""
+
 _MOST_LOGGED = 50
 """Different problems that are logged at most: a document of nonsense would fill the log with words of its own."""
 
@@ -124,7 +127,7 @@ def _parse_list(document: dict[str, Any], key: str) -> list[Any]:
     rows = document.get(key)
     if not isinstance(rows, list):
         raise JouloResponseError(f"no list of {key}")
-    return rows
+    return rows[:_MOST_ROWS]
 
 
 def _parse_row[ModelT: Model](model: type[ModelT], row: object) -> ModelT:

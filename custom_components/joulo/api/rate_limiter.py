@@ -33,6 +33,9 @@ _ONE_MOMENT = 30.0
 _LONGEST_WAIT = 86_400.0
 """Seconds; a `Retry-After` counts up to a day, and nothing else makes an endpoint wait for longer."""
 
+_LONG_BODY = 250_000
+"""Bytes. Usual answers are a tenth of it; a longer one takes so long to parse that it is done in a thread."""
+
 type Query = Mapping[str, str]
 type Get = Callable[[str, Query], Awaitable[bytes]]
 """Sends a request for a path with a query, and returns the body of the answer."""
@@ -199,6 +202,7 @@ class RateLimiter:
                 }
                 for endpoint in _STORED_ANSWERS
                 if (answer := self._answers.get(endpoint)) is not None
+                and len(answer.body) <= _LONG_BODY
             },
         }
 
@@ -266,7 +270,7 @@ class RateLimiter:
         try:
             with self._timed(endpoint):
                 body = await get(endpoint.path, query)
-                data = self._reuse_or_parse(endpoint, body, parse)
+                data = await self._reuse_or_parse(endpoint, body, parse)
         except JouloError as error:
             self._failures[endpoint] = _Failure(query, error)
             raise
@@ -326,12 +330,14 @@ class RateLimiter:
             self._answers[endpoint] = answer = replace(answer, response=response)
         return answer.response
 
-    def _reuse_or_parse[T](self, endpoint: Endpoint, body: bytes, parse: Callable[[bytes], T]) -> T:
+    async def _reuse_or_parse[T](
+        self, endpoint: Endpoint, body: bytes, parse: Callable[[bytes], T]
+    ) -> T:
         match self._answers.get(endpoint):
             case _Answer(body=last_body, response=Response(data=last_data)) if last_body == body:
                 data: T = last_data
                 return data
-        return parse(body)
+        return await asyncio.to_thread(parse, body) if len(body) > _LONG_BODY else parse(body)
 
     @contextmanager
     def _timed(self, endpoint: Endpoint) -> Generator[None]:

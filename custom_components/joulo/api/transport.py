@@ -36,7 +36,10 @@ from .parsing import parse_number, parse_object, parse_text
 _GET_TIMEOUT = ClientTimeout(total=15)
 _POST_TIMEOUT = ClientTimeout(total=60)
 """Joulo may wait until a charger has booted before it responds to a command."""
-_MAX_BODY_BYTES = 10_000_000
+_MEGABYTE = 1_000_000
+_MAX_BODY_BYTES = 10 * _MEGABYTE
+_MAX_SHORT_BYTES = _MEGABYTE // 10
+"""Of the answer to a command and of an error, which are parsed at once."""
 _CHUNK_BYTES = 65_536
 _MAX_RETRY_AFTER = 86_400.0
 _DEFAULT_RETRY_AFTER = 60.0
@@ -61,7 +64,7 @@ class Transport:
         async with self._request("GET", path, params=query, timeout=_GET_TIMEOUT) as response:
             if response.status != HTTPStatus.OK:
                 raise await error_of(response)
-            return await read_body(response)
+            return await read_body(response, _MAX_BODY_BYTES)
 
     def post(
         self, path: str, command: Mapping[str, str]
@@ -96,13 +99,13 @@ class Transport:
             raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
-async def read_body(response: ClientResponse) -> bytes:
-    """Return the body of a response. A body over 10 MB, unpacked, raises JouloResponseError."""
+async def read_body(response: ClientResponse, most: int = _MAX_SHORT_BYTES) -> bytes:
+    """Return the body of a response. One of more bytes, unpacked, raises JouloResponseError."""
     body = bytearray()
     async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
         body += chunk
-        if len(body) > _MAX_BODY_BYTES:
-            raise JouloResponseError("more than 10 MB")
+        if len(body) > most:
+            raise JouloResponseError(f"more than {most / _MEGABYTE:g} MB")
     return bytes(body)
 
 
