@@ -123,6 +123,28 @@ async def test_nothing_identifies_a_person_or_opens_an_account(
     assert "**REDACTED**" in told
 
 
+async def test_a_word_that_is_not_listed_is_not_told(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    cloud: SimulatedCloud,
+    identified: MockConfigEntry,
+    advance: Advance,
+) -> None:
+    """It may be anything that Joulo, or whoever answers in its place, has sent."""
+
+    def garble(document: dict[str, Any]) -> dict[str, Any]:
+        for charger in document.get("chargers", ()):
+            charger |= {"status": "at Main Street 1", "connection_type": "of Jansen"}
+        return document
+
+    cloud.garble = garble
+    await advance(POLL)
+    found = json.dumps(await get_diagnostics_for_config_entry(hass, hass_client, identified))
+    assert "Main Street" not in found
+    assert "Jansen" not in found
+    assert '"status": "**REDACTED**"' in found
+
+
 async def test_every_date_can_be_read(of_entry: Diagnostics) -> None:
     (account,) = of_entry["account"]
     assert account["day"] == "2026-06-15"

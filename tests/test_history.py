@@ -1,10 +1,13 @@
 """The shell of the history: it loads, saves and closes its state, and tells listeners what has changed."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import timedelta
+import logging
 from typing import Any
 from unittest.mock import Mock
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.core import HomeAssistant
 import pytest
 
@@ -13,6 +16,7 @@ from custom_components.joulo.history import SessionHistory, async_remove_history
 from custom_components.joulo.sessions import queries, transitions
 from custom_components.joulo.sessions.model import Change
 from tests.conftest import Advance
+from tests.home import Home
 from tests.sessions import NOW, PROFILE, charger, completed, opened
 
 FILE = "joulo.entry.history"
@@ -79,6 +83,42 @@ async def test_an_unreadable_file_begins_anew(
     state = (await loaded(hass)).state
     assert (state.chargers, state.announce_since) == ({}, None)
     assert state.observing_since is not None
+
+
+async def test_a_damaged_file_is_reported_and_what_can_be_read_of_it_is_kept(
+    hass: HomeAssistant,
+    history: SessionHistory,
+    hass_storage: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    history.async_update(transitions.upsert_listed, [completed()])
+    await history.async_close()
+    hass_storage[FILE]["data"] |= {"readings": "lost", "told": 7}
+    again = await loaded(hass)
+    assert again.state.chargers == history.state.chargers
+    (warning,) = [each for each in caplog.records if each.levelno >= logging.WARNING]
+    assert f"{FILE} is damaged (readings, told)" in warning.getMessage()
+
+
+async def test_a_file_that_is_no_stores_begins_anew(
+    hass: HomeAssistant, hass_storage: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    hass_storage[FILE] = {"version": "first", "data": {}}
+    assert (await loaded(hass)).state.chargers == {}
+    assert f"{FILE} is damaged (all)" in caplog.text
+
+
+async def test_a_file_of_a_later_version_says_so_and_is_left_alone(
+    hass: HomeAssistant, home: Home
+) -> None:
+    await home.unload()
+    file = home.storage[home.storage_key]
+    file["version"] = 2
+    before = deepcopy(file)
+    assert not await hass.config_entries.async_setup(home.entry.entry_id)
+    assert home.entry.state is ConfigEntryState.SETUP_ERROR
+    assert str(home.entry.reason).startswith("The stored charging history was written by a later")
+    assert home.storage[home.storage_key] == before
 
 
 async def test_an_update_is_stored_half_a_minute_later(

@@ -58,6 +58,7 @@ ERRORS_OF_ORDERS = [
 OTHER_SENTENCES = {
     "empty_period",
     "history_incomplete",
+    "newer_history",
     "no_answer",
     "not_a_charger",
     "restart_not_verified",

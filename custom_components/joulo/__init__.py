@@ -5,6 +5,7 @@ import asyncio
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import ConfigEntryError, UnsupportedStorageVersionError
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
@@ -49,7 +50,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     RestSensorsWatch(hass, entry).async_start()
     client = async_get_client(hass, entry)
     history = SessionHistory(hass, entry.entry_id, client.rate_limiter)
-    await history.async_load()
+    try:
+        await history.async_load()
+    except UnsupportedStorageVersionError as error:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN, translation_key="newer_history"
+        ) from error
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
     )

@@ -3,13 +3,13 @@
 from dataclasses import asdict
 from typing import Any
 
-from homeassistant.components.diagnostics import async_redact_data
+from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
-from .api import Endpoint
+from .api import Endpoint, UnknownValue
 from .const import DOMAIN
 from .coordinator import AccountState, ChargerState, JouloCoordinator
 from .data import JouloConfigEntry
@@ -74,8 +74,7 @@ async def async_get_device_diagnostics(
     data = entry.runtime_data
     return {
         "chargers": [
-            _charger(state)
-            | {"last_session": async_redact_data(asdict(data.sessions.data[charger_id]), _PRIVATE)}
+            _charger(state) | {"last_session": _redacted(asdict(data.sessions.data[charger_id]))}
             for charger_id, state in data.chargers.data.items()
             if (DOMAIN, charger_id) in device.identifiers
         ],
@@ -83,7 +82,20 @@ async def async_get_device_diagnostics(
 
 
 def _charger(state: ChargerState) -> dict[str, Any]:
-    return async_redact_data(asdict(state), _PRIVATE)
+    return _redacted(asdict(state))
+
+
+def _redacted(document: dict[str, Any]) -> dict[str, Any]:
+    """Return a document without what identifies a person, and without words that may be anything."""
+    return async_redact_data(_without_unlisted(document), _PRIVATE)
+
+
+def _without_unlisted(document: dict[str, Any]) -> dict[str, Any]:
+    words = {key: REDACTED for key, value in document.items() if isinstance(value, UnknownValue)}
+    parts = {
+        key: _without_unlisted(value) for key, value in document.items() if isinstance(value, dict)
+    }
+    return document | words | parts
 
 
 def _account(state: AccountState) -> dict[str, Any]:

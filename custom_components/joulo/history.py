@@ -1,6 +1,7 @@
 """The charging history of an account: holds its state, saves it, and tells listeners what has changed."""
 
 from collections.abc import Callable
+import logging
 from typing import Any, Concatenate, Final, override
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
@@ -11,8 +12,10 @@ from homeassistant.util.ulid import ulid_now
 from .api import RateLimiter
 from .const import DOMAIN
 from .sessions.model import Change, HistoryState
-from .sessions.storage import from_stored, to_stored
+from .sessions.storage import from_stored, restore, to_stored
 from .sessions.transitions import Transition
+
+_LOGGER = logging.getLogger(__name__)
 
 type Listener = Callable[[Change], None]
 
@@ -35,7 +38,7 @@ async def async_remove_history(hass: HomeAssistant, entry_id: str) -> None:
 
 async def async_stored_state(hass: HomeAssistant, entry_id: str) -> HistoryState:
     """Return what is stored of an account, which may be one that is not set up."""
-    document = await _store(hass, entry_id).async_load()
+    document = await _load(_store(hass, entry_id))
     return await hass.async_add_executor_job(from_stored, document, dt_util.utcnow())
 
 
@@ -63,6 +66,14 @@ def _store(hass: HomeAssistant, entry_id: str) -> _Store:
 
 def _run_store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, str]]:
     return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}.run", private=True)
+
+
+async def _load(store: Store[Any]) -> object:
+    """Return what a store holds: a document, None where there is no file, or a text for a file that is no store's."""
+    try:
+        return await store.async_load()
+    except LookupError, TypeError:
+        return "damaged"
 
 
 class SessionHistory:
@@ -97,13 +108,22 @@ class SessionHistory:
         return self._was_away
 
     async def async_load(self) -> None:
-        """Replace the state by the stored one, and let the rate limiter go on where it was."""
-        document = await self._store.async_load()
+        """Replace the state by the stored one, and let the rate limiter go on where it was.
+
+        Raise UnsupportedStorageVersionError if a later version of the integration has written the file.
+        """
+        document = await _load(self._store)
         now = dt_util.utcnow()
-        self._state = await self._hass.async_add_executor_job(from_stored, document, now)
+        self._state, damaged = await self._hass.async_add_executor_job(restore, document, now)
+        if damaged:
+            _LOGGER.warning(
+                "The file %s is damaged (%s). What can be read of it is kept, and Joulo is asked for the rest",
+                self._store.path,
+                ", ".join(damaged),
+            )
         self._was_away = self._state.observing_since == now
         document = document if isinstance(document, dict) else {}
-        run = await self._run_store.async_load()
+        run = await _load(self._run_store)
         self._rate_limiter.restore(
             # A run that has stored nothing has asked all the same.
             document.get(_REQUESTS, {} if run else None),

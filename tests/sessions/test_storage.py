@@ -1,6 +1,7 @@
 """The file of the history comes back as it was, also an older one, and damage costs only itself."""
 
 from collections.abc import Callable
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 import json
 from typing import Any
@@ -17,7 +18,7 @@ from custom_components.joulo.sessions.model import (
     HistoryState,
     SessionRecord,
 )
-from custom_components.joulo.sessions.storage import from_stored, to_stored
+from custom_components.joulo.sessions.storage import from_stored, restore, to_stored
 from tests.api import FROZEN_GARBAGE, TRIALS, payload
 from tests.sessions import PROFILE, History, charger
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID
@@ -79,6 +80,38 @@ def test_a_damaged_field_costs_no_other(field: str, nonsense: object) -> None:
     del rest[field]
     read = again(rest | {field: nonsense})
     assert {name: value for name, value in read.items() if name != field} == rest
+
+
+@pytest.mark.parametrize("field", DOCUMENT)
+@pytest.mark.parametrize("nonsense", [7, "nonsense", [7], {"s": {"t": 7}}])
+def test_a_damaged_field_is_named(field: str, nonsense: object) -> None:
+    assert restore(DOCUMENT | {field: nonsense}, START).damaged == (field,)
+
+
+@pytest.mark.parametrize(
+    ("field", "spoil"),
+    [
+        pytest.param("sessions", lambda part: part[0].update(kwh="much"), id="figure"),
+        pytest.param("sessions", lambda part: part.append({"id": "t"}), id="session"),
+        pytest.param("readings", lambda part: part["s"].append(["when?", 3]), id="reading"),
+        pytest.param("values", lambda part: part.update(s="much"), id="value"),
+        pytest.param("told", lambda part: part["s"].append(7), id="event"),
+    ],
+)
+def test_damage_deep_in_a_field_is_noticed(field: str, spoil: Spoil) -> None:
+    document = deepcopy(DOCUMENT)
+    spoil(document[field])
+    assert restore(document, START).damaged == (field,)
+
+
+@pytest.mark.parametrize("document", [None, {}, DOCUMENT])
+def test_a_sound_file_has_no_damage(document: object) -> None:
+    assert restore(document, START).damaged == ()
+
+
+@pytest.mark.parametrize("document", [[], "text", 7])
+def test_a_file_of_something_else_is_damaged_as_a_whole(document: object) -> None:
+    assert restore(document, START).damaged == ("all",)
 
 
 def test_a_damaged_session_costs_no_other() -> None:
@@ -188,7 +221,8 @@ def test_a_file_of_the_version_before_is_stored_again_as_it_was() -> None:
 
 
 def test_a_file_of_the_version_before_is_loaded_whole() -> None:
-    state = from_stored(STORED, STOPPED + timedelta(minutes=3))
+    state, damaged = restore(STORED, STOPPED + timedelta(minutes=3))
+    assert damaged == ()
     history = History(state)
     assert queries.charger_ids(state) == {GARAGE_ID, OPRIT_ID, SCHUUR_ID}
     assert len(list(queries.listed(state))) == len(STORED["sessions"]) == 47

@@ -35,6 +35,7 @@ from .models import (
     UnsoldEre,
 )
 from .pagination import SessionPaginator
+from .parsing import UnknownValue
 from .rate_limiter import Endpoint, RateLimiter, Response
 
 __all__ = [
@@ -72,5 +73,6 @@ __all__ = [
     "SessionPaginator",
     "SessionStatus",
     "SoldEre",
+    "UnknownValue",
     "UnsoldEre",
 ]

@@ -4,9 +4,9 @@ A field that is missing or damaged falls back to its default; the others are kep
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from mashumaro import field_options
 
@@ -24,15 +24,55 @@ from .model import (
     SessionRecord,
 )
 
+_COMPOUND = (Model, dict, list, tuple)
+
 _RELOAD = timedelta(seconds=10)
 """A reload takes less, a restart of Home Assistant more."""
 
 
+class Restored(NamedTuple):
+    """A state that was stored, and the keys of the document of which something could not be read."""
+
+    state: HistoryState
+    damaged: tuple[str, ...]
+
+
 def from_stored(document: object, now: datetime) -> HistoryState:
     """Return the state that a stored document holds, at a start of the integration right now."""
+    return restore(document, now).state
+
+
+def restore(document: object, now: datetime) -> Restored:
+    """Return the state that a stored document holds, and what is damaged in it."""
     stored = parse_model(_StoredHistory)(document)
     if stored is None:
-        return HistoryState(observing_since=now)
+        return Restored(HistoryState(observing_since=now), () if document is None else ("all",))
+    return Restored(_state(stored, now), tuple(_damaged(document, stored)))
+
+
+def _damaged(document: Any, stored: _StoredHistory) -> Iterator[str]:
+    """Yield the keys of a document that hold more than could be read."""
+    for each in fields(stored):
+        if _extent(document.get(each.name)) > _extent(getattr(stored, each.name)):
+            yield each.name
+
+
+def _extent(value: object) -> int:
+    """Return how many single values there are in a part of a document, or of what was read of it."""
+    match value:
+        case Model():
+            return _extent(value.to_dict())
+        case dict():
+            return _extent([*value.values()])
+        case list() | tuple():
+            # Most are single values, and there are many: a call for each would take longer than all else.
+            return sum(
+                _extent(item) if isinstance(item, _COMPOUND) else item is not None for item in value
+            )
+    return int(value is not None)
+
+
+def _state(stored: _StoredHistory, now: datetime) -> HistoryState:
     chargers = _chargers(stored)
     # Without a record of events that were fired, none is fired twice.
     announce_since = stored.installed_at if stored.told is not None else stored.watched_until

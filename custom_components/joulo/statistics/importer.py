@@ -24,6 +24,7 @@ from homeassistant.components.recorder.statistics import (
 )
 from homeassistant.components.recorder.tasks import SynchronizeTask
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
+from homeassistant.exceptions import UnsupportedStorageVersionError
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later, async_track_utc_time_change
 from homeassistant.helpers.recorder import get_instance
@@ -141,7 +142,7 @@ class StatisticsImporter:
             return
         try:
             await self._async_write_chargers()
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, UnsupportedStorageVersionError) as error:
             level = logging.DEBUG if self._has_failed else logging.WARNING
             _LOGGER.log(level, "The statistics are written later: %s", error)
             self._has_failed = True
