@@ -110,7 +110,7 @@ async def test_a_new_token_for_which_nothing_vouches_yet_has_to_wait(
     await advance(20)
     result = await reconfigure(hass, identified, token=new_token)
     assert_error(result, "rate_limited")
-    assert result["description_placeholders"] == {"retry_after": "40"}
+    assert result["description_placeholders"] == {"name": "Joulo", "retry_after": "40"}
     assert identified.data[CONF_TOKEN] == DEMO_TOKEN
     await advance(40)
     assert_taken(await submit(hass, result, identified.data[CONF_URL], new_token), identified)

@@ -7,7 +7,14 @@ import pytest
 from custom_components.joulo.const import DOMAIN
 from tests.conftest import Advance
 from tests.flows import add_account, assert_created, assert_ended
-from tests.simulator import DEMO_TOKEN, GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.simulator import (
+    DEMO_TOKEN,
+    GARAGE_ID,
+    Fault,
+    SimulatedAccount,
+    SimulatedCharger,
+    SimulatedCloud,
+)
 from tests.timing import POLL
 
 
@@ -73,6 +80,34 @@ async def test_two_accounts_live_side_by_side(
     assert_created(await add_account(hass, url))
     assert_created(await add_account(hass, url, "joulo_neighbour"))
     assert (cloud.count("/chargers"), cloud.count("/me")) == (2, 2)
+
+
+async def test_accounts_are_told_apart_by_their_titles(
+    hass: HomeAssistant, cloud: SimulatedCloud, url: str
+) -> None:
+    names: dict[str, list[str]] = {
+        "joulo_house": ["Carport"],
+        "joulo_firm": ["Front", "Back", "Gate", "Yard"],
+        "joulo_none": [],
+        "joulo_same": ["Carport"],
+        "joulo_nameless": [""],
+    }
+    for token, nicknames in names.items():
+        account = SimulatedAccount(token=token, id=token)
+        for number, nickname in enumerate(nicknames):
+            account.add_charger(SimulatedCharger(id=f"{token}-{number}", nickname=nickname))
+        cloud.accounts.append(account)
+    titles = [
+        assert_created(await add_account(hass, url, token)).title for token in (DEMO_TOKEN, *names)
+    ]
+    assert titles == [
+        "Joulo",
+        "Joulo (Carport)",
+        "Joulo (Front, Back, Gate …)",
+        "Joulo 2",
+        "Joulo 3",
+        "Joulo 4",
+    ]
 
 
 async def test_an_account_that_is_removed_and_added_again_is_not_asked_twice(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import chain, count
 import logging
 from typing import TYPE_CHECKING, Any, override
 
@@ -24,7 +25,7 @@ from homeassistant.helpers.selector import (
 )
 import probatio
 
-from .api import API_URL, JouloAuthError, JouloError, JouloRateLimitError
+from .api import API_URL, Charger, JouloAuthError, JouloError, JouloRateLimitError
 from .clients import (
     Credentials,
     async_end_trial,
@@ -49,6 +50,9 @@ _LOGGER = logging.getLogger(__name__)
 
 _IN_A_FORM = {"server_error": "cannot_connect", "not_found": "invalid_response"}
 """A form tells less apart than a log."""
+
+_MOST_NAMES = 3
+"""Chargers that a title names."""
 
 _QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
 
@@ -102,7 +106,17 @@ class _Identity:
 
     credentials: Credentials
     account_id: str | None
-    charger_ids: frozenset[str]
+    chargers: tuple[Charger, ...]
+
+    @property
+    def charger_ids(self) -> set[str]:
+        return {charger.id for charger in self.chargers}
+
+    @property
+    def charger_names(self) -> str:
+        """Names of the chargers that have one, the first of many."""
+        names = [charger.nickname for charger in self.chargers if charger.nickname]
+        return ", ".join(names[:_MOST_NAMES]) + (" …" if len(names) > _MOST_NAMES else "")
 
     @property
     def entry_data(self) -> dict[str, str]:
@@ -153,7 +167,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Show a form until a token works, then create an entry or renew the given one."""
         errors: dict[str, str] = {}
-        placeholders: dict[str, str] = {}
+        placeholders = {"name": entry.title} if entry else {}
         if user_input is not None:
             advanced = user_input.get(CONF_ADVANCED) or (entry.data if entry else {})
             url = advanced[CONF_URL].strip().rstrip("/")
@@ -166,7 +180,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
                 text = translated_error(error)
                 key = text["translation_key"]
                 errors["base"] = _IN_A_FORM.get(key, key)
-                placeholders = text["translation_placeholders"]
+                placeholders |= text["translation_placeholders"]
             except Exception:
                 _LOGGER.exception("Unexpected error while trying a token")
                 errors["base"] = "unknown"
@@ -185,7 +199,16 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         await self.async_set_unique_id(identity.account_id)
         self._abort_if_configured(identity)
         async_end_trial(self.hass, identity.credentials, identity.account_id)
-        return self.async_create_entry(title="Joulo", data=identity.entry_data)
+        return self.async_create_entry(title=self._title(identity), data=identity.entry_data)
+
+    def _title(self, identity: _Identity) -> str:
+        """Return a title that no other account has: repairs and forms tell accounts apart by it."""
+        taken = {entry.title for entry in self._async_current_entries(include_ignore=False)}
+        names = identity.charger_names
+        candidates = chain(
+            ["Joulo"], [f"Joulo ({names})"] if names else [], (f"Joulo {n}" for n in count(2))
+        )
+        return next(title for title in candidates if title not in taken)
 
     def _async_renew(self, entry: JouloConfigEntry, identity: _Identity) -> ConfigFlowResult:
         self._abort_if_configured(identity, besides=entry)
@@ -221,11 +244,11 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
                 raise refusal from None
             if account_id is None or entry is None or entry.unique_id is None:
                 raise
-            return _Identity(entered, account_id, frozenset())
+            return _Identity(entered, account_id, ())
         except JouloAuthError:
             async_forget_credentials(self.hass, entered)
             raise
-        return _Identity(entered, account_id, frozenset(charger.id for charger in chargers))
+        return _Identity(entered, account_id, chargers)
 
     def _abort_if_configured(
         self, identity: _Identity, besides: JouloConfigEntry | None = None
