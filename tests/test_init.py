@@ -26,6 +26,24 @@ async def test_setting_up_asks_each_endpoint_once(
     ], "one page of sessions, and a request that finds nothing behind it"
 
 
+async def test_setting_up_waits_for_the_chargers_alone(
+    cloud: SimulatedCloud, entry: MockConfigEntry, new_home: Home
+) -> None:
+    """What never answers stays unavailable, and is asked again."""
+    slow = ("/energy", "/me", "/ere-position", "/sessions")
+    for path in slow:
+        cloud.fail(path, Fault.TIMEOUT, times=1)
+    # Time stands still here, so that what hangs hangs for as long as the test takes.
+    await new_home.hass.config_entries.async_setup(entry.entry_id)
+    assert entry.state is ConfigEntryState.LOADED
+    assert new_home.state("sensor.garage_status") == "online"
+    assert new_home.state("sensor.joulo_total_energy") == "unavailable"
+    await new_home.wait(16)
+    await new_home.hours()
+    assert new_home.state("sensor.joulo_total_energy") != "unavailable"
+    assert len(new_home.known) > 0
+
+
 async def test_an_account_without_chargers_is_set_up_and_waits_for_one(
     hass: HomeAssistant, account: SimulatedAccount, entry: MockConfigEntry, advance: Advance
 ) -> None:

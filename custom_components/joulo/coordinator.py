@@ -273,11 +273,11 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         self._async_show(self._states())
 
     def _states(self) -> dict[str, ChargerState]:
-        state = self._history.state
+        state, now = self._history.state, dt_util.utcnow()
         return {
             charger.id: ChargerState(
                 charger,
-                queries.newest(state, charger.id),
+                queries.newest(state, charger.id, now),
                 queries.is_active(state, charger.id),
                 queries.active_power(state, charger.id),
                 queries.totals(state, charger.id),
@@ -366,7 +366,7 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
 
     def _last_session(self, charger_id: str) -> LastSession:
         state = self._history.state
-        session = queries.last_completed(state, charger_id)
+        session = queries.last_completed(state, charger_id, dt_util.utcnow())
         return LastSession(session, queries.value_of(state, session) if session else None)
 
 

@@ -12,6 +12,7 @@ from custom_components.joulo.sessions.transitions import CompleteRead, Transitio
 
 START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 NOW = START + timedelta(hours=1)
+LATER = START + timedelta(days=100)
 READ_AGAIN = timedelta(seconds=601)
 """Time after which a second read confirms what the first one missed."""
 PROFILE = AccountProfile(ere_price_mid=0.5, effective_fee_pct=20)
@@ -115,8 +116,8 @@ class History:
         """The id of the active session by charger."""
         return {key: each.active for key, each in self.state.chargers.items() if each.active}
 
-    def newest(self, charger_id: str = "c") -> ChargingSession:
-        """Return the newest session of a charger, which has one."""
-        newest = queries.newest(self.state, charger_id)
+    def newest(self, charger_id: str = "c", now: datetime = LATER) -> ChargingSession:
+        """Return the newest session of a charger, which has one, at a moment after all others."""
+        newest = queries.newest(self.state, charger_id, now)
         assert newest is not None
         return newest

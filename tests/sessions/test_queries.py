@@ -15,8 +15,8 @@ FORTNIGHT = timedelta(days=14)
 
 
 def test_an_unknown_charger_has_no_sessions(history: History) -> None:
-    assert queries.newest(history.state, "c") is None
-    assert queries.last_completed(history.state, "c") is None
+    assert queries.newest(history.state, "c", NOW) is None
+    assert queries.last_completed(history.state, "c", NOW) is None
     assert queries.timeline(history.state, "c") == ()
     assert not queries.is_active(history.state, "c")
     assert queries.active_power(history.state, "c") is None
@@ -40,10 +40,21 @@ def test_the_newest_completed_session_is_one_that_joulo_lists_as_ended(history: 
     history.list(completed("earlier"))
     history.report(charger(session="s", kwh=3, started_at=NOW), at=NOW + HOUR)
     history.report(at=NOW + 2 * HOUR)
-    last = queries.last_completed(history.state, "c")
+    last = queries.last_completed(history.state, "c", NOW + 2 * HOUR)
     assert last is not None
     assert last.id == "earlier"
     assert history.newest().id == "s"
+
+
+def test_a_session_that_has_not_started_is_not_the_newest(history: History) -> None:
+    """Within a day a start may lie ahead, for Joulo's clock is not ours."""
+    ahead = replace(completed("ahead"), started_at=NOW + HOUR, ended_at=NOW + 2 * HOUR)
+    history.list(completed("past"), ahead)
+    assert history.newest(now=NOW).id == "past"
+    last = queries.last_completed(history.state, "c", NOW)
+    assert last is not None
+    assert last.id == "past"
+    assert history.newest(now=NOW + HOUR).id == "ahead"
 
 
 def test_an_average_power_is_that_until_the_energy_last_grew(history: History) -> None:

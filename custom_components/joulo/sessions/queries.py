@@ -1,6 +1,6 @@
 """Everything that is asked of the charging history: pure functions of its state."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,17 +56,22 @@ def completed(state: HistoryState, charger_id: str) -> tuple[ChargingSession, ..
     return state.chargers.get(charger_id, _NONE).completed
 
 
-def last_completed(state: HistoryState, charger_id: str) -> ChargingSession | None:
+def last_completed(state: HistoryState, charger_id: str, now: datetime) -> ChargingSession | None:
     """Return the newest session of a charger that Joulo lists as ended."""
-    return next(reversed(completed(state, charger_id)), None)
+    return _latest(completed(state, charger_id), now)
 
 
-def newest(state: HistoryState, charger_id: str) -> ChargingSession | None:
+def newest(state: HistoryState, charger_id: str, now: datetime) -> ChargingSession | None:
     """Return the session that is active on a charger, or else its last one."""
     charger = state.chargers.get(charger_id, _NONE)
     if (record := _active_record(charger)) is not None:
         return record.shown
-    return next(reversed(charger.timeline), None)
+    return _latest(charger.timeline, now)
+
+
+def _latest(sessions: Sequence[ChargingSession], now: datetime) -> ChargingSession | None:
+    """Return the latest session that has started: Joulo may list one whose start is wrong and lies ahead."""
+    return next((session for session in reversed(sessions) if session.started_at <= now), None)
 
 
 def is_active(state: HistoryState, charger_id: str) -> bool:
