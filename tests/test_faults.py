@@ -15,8 +15,9 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.joulo.api import Endpoint
 from tests import timing
 from tests.conftest import Advance, Settle
+from tests.home import Home
 from tests.simulator import ELSEWHERE, Fault, SimulatedAccount, SimulatedCharger, SimulatedCloud
-from tests.timing import DAY, HOUR, TERMS
+from tests.timing import DAY, HOUR, PAGE, TERMS
 
 
 class Effect(Enum):
@@ -40,15 +41,18 @@ BY_ME = ""
 
 @dataclass(frozen=True)
 class Row:
-    """What a fault does: `/chargers` at first set-up, each endpoint later, `/chargers` in the reauth form."""
+    """What a fault does: `/chargers` at first set-up, each endpoint later, `/chargers` in the reauth form.
+
+    None stands for an endpoint that cannot have it.
+    """
 
     fault: Fault
     set_up: ConfigEntryState
-    chargers: Effect
-    sessions: Effect
-    energy: Effect
-    me: Effect
-    ere_position: Effect
+    chargers: Effect | None
+    sessions: Effect | None
+    energy: Effect | None
+    me: Effect | None
+    ere_position: Effect | None
     form: str
     words: str = ""
 
@@ -67,11 +71,14 @@ TABLE = (
     Row(Fault.CUT_OFF,       RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "cannot be reached (ClientPayloadError)"),
     Row(Fault.TRUNCATED,     RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (not JSON)"),
     Row(Fault.NOT_JSON,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (not JSON)"),
+    Row(Fault.CAPTIVE_PORTAL, RETRY, GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (not JSON)"),
     Row(Fault.REDIRECT,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (HTTP 302)"),
     Row(Fault.ENORMOUS,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (more than 10 MB)"),
     Row(Fault.WRONG_SHAPE,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   KEPT,          "invalid_response", "cannot be read (no list of"),
     Row(Fault.WRONG_TYPES,   RETRY,  GONE,        GONE,      NO_MONTHS, KEPT,   KEPT,          "invalid_response", "can be read)"),
     Row(Fault.EMPTY_ACCOUNT, LOADED, NO_CHARGERS, KEPT,      ZERO,      KEPT,   KEPT,          ACCEPTED),
+    Row(Fault.SHORT_PAGES,   LOADED, None,        KEPT,      None,      None,   None,          ACCEPTED),
+    Row(Fault.ONE_MONTH,     LOADED, None,        KEPT,      None,      None,   None,          ACCEPTED),
 )
 # fmt: on
 
@@ -244,7 +251,7 @@ def world(
 async def shown(world: World) -> dict[str, str]:
     """Let the entry run until all is read; return what is shown then, and begin a new log."""
     await world.set_up()
-    await world.live(1300)
+    await world.jump(PAGE)
     world.caplog.clear()
     return world.states()
 
@@ -277,6 +284,46 @@ async def test_a_fault_while_running_touches_only_its_own_entities_and_passes_by
     assert world.told() == ([BACK[path]] if effect is GONE else [])
     assert world.cloud.count(ELSEWHERE) == 0
     world.assert_never_early()
+
+
+@each(GONE, KEPT, NO_CHARGERS, NO_MONTHS, ZERO)
+async def test_a_restart_in_the_middle_of_a_fault_adds_nothing_to_it(
+    world: World, shown: dict[str, str], new_home: Home, row: Row, path: str, effect: Effect
+) -> None:
+    """What the others have answered is there at once, and once the fault has passed all is as before."""
+    world.fail(path, row)
+    await world.jump(POLL[path])
+    await new_home.restart(away=20)
+    assert world.entry.state is LOADED
+    others = WATCHED - OWN[path] if path != ENERGY else OWN[CHARGERS] | OWN[SESSIONS]
+    expected = under(effect, path, shown)
+    states = world.states()
+    assert {key: states[key] for key in others} == {key: expected[key] for key in others}
+    await world.jump(POLL[path])
+    # As long as Joulo has asked to wait, the answers of before the restart stand.
+    waits = row.fault is Fault.RATE_LIMITED and POLL[path] < RETRY_AFTER
+    assert world.states() == (shown if waits else expected)
+
+    world.cloud.recover()
+    await world.jump(max(POLL[path], RETRY_AFTER + 1))
+    assert world.states() == shown
+    assert world.cloud.count(ELSEWHERE) == 0
+    world.assert_never_early()
+
+
+@each(REAUTH)
+async def test_a_restart_tries_a_refused_token_once(
+    world: World, shown: dict[str, str], new_home: Home, row: Row, path: str, effect: Effect
+) -> None:
+    world.cloud.fail(path, row.fault)
+    for _ in range(2):
+        await world.jump(POLL[path])
+    world.cloud.forget_requests()
+    await new_home.restart(away=70)
+    assert world.entry.state is ERROR
+    assert len(world.reauths()) == 1
+    await world.jump(DAY)
+    assert world.cloud.count(path) == 1
 
 
 @each(REAUTH)

@@ -24,9 +24,12 @@ class Fault(StrEnum):
     WRONG_SHAPE = "wrong_shape"  # objects where lists belong
     WRONG_TYPES = "wrong_types"  # numbers as strings, and so on
     NOT_JSON = "not_json"  # a sentence that claims to be JSON
+    CAPTIVE_PORTAL = "captive_portal"  # 200 with a page of HTML that wants a login
     REDIRECT = "redirect"  # 302 to ELSEWHERE
     ENORMOUS = "enormous"  # good JSON of more than 10 MB
     EMPTY_ACCOUNT = "empty_account"  # the answer of an account without chargers
+    SHORT_PAGES = "short_pages"  # ten sessions, on a page that claims to hold a hundred
+    ONE_MONTH = "one_month"  # only the sessions of the last month
 
 
 # Where a redirect leads: a path that the API does not have, so that a visit shows in the record.

@@ -1,6 +1,7 @@
 """The faults as they appear on the wire."""
 
 from collections.abc import Callable
+import datetime as dt
 from http import HTTPStatus
 import json
 from typing import Any
@@ -10,12 +11,18 @@ from aiohttp import web
 from .faults import ELSEWHERE, Fault, PlannedFault, retry_after_header
 
 _PADDING = 11 * 1024 * 1024
-_GATEWAY_PAGE = "<html><head><title>502 Bad Gateway</title></head><body>nginx</body></html>"
+_SHORT_PAGE = 10
+_MONTH = dt.timedelta(days=30)
 _ERRORS = {
     Fault.UNAUTHORIZED: (HTTPStatus.UNAUTHORIZED, "Missing or invalid API token"),
     Fault.NOT_FOUND: (HTTPStatus.NOT_FOUND, "Not found"),
     Fault.RATE_LIMITED: (HTTPStatus.TOO_MANY_REQUESTS, "Rate limit exceeded"),
     Fault.SERVER_ERROR: (HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error"),
+}
+_PAGES = {
+    Fault.BAD_GATEWAY: (HTTPStatus.BAD_GATEWAY, "text/html", "<html><body>nginx</body></html>"),
+    Fault.CAPTIVE_PORTAL: (HTTPStatus.OK, "text/html", "<html><body>Please log in</body></html>"),
+    Fault.NOT_JSON: (HTTPStatus.OK, "application/json", "Joulo is having a break"),
 }
 
 
@@ -36,16 +43,13 @@ def spoiled(planned: PlannedFault, path: str) -> web.Response | None:
     if planned.fault in _ERRORS:
         headers = retry_after_header(planned.retry_after)
         return error(*_ERRORS[planned.fault], headers=headers)
+    if planned.fault in _PAGES:
+        status, content_type, text = _PAGES[planned.fault]
+        return web.Response(status=status, content_type=content_type, text=text)
     match planned.fault:
         case Fault.FORBIDDEN:
             scope = f"{path.split('/')[1]}:read"
             return error(HTTPStatus.FORBIDDEN, "Insufficient scope", required_scope=scope)
-        case Fault.BAD_GATEWAY:
-            return web.Response(
-                status=HTTPStatus.BAD_GATEWAY, text=_GATEWAY_PAGE, content_type="text/html"
-            )
-        case Fault.NOT_JSON:
-            return web.Response(text="Joulo is having a break", content_type="application/json")
         case Fault.REDIRECT:
             return web.Response(status=HTTPStatus.FOUND, headers={"Location": ELSEWHERE})
         case _:
@@ -114,6 +118,22 @@ def _other_types(value: Any) -> Any:
             return []
 
 
+def _short_page(answer: Any) -> Any:
+    return (
+        answer | {"sessions": answer["sessions"][:_SHORT_PAGE]} if "sessions" in answer else answer
+    )
+
+
+def _last_month(answer: Any) -> Any:
+    since = dt.datetime.now(dt.UTC) - _MONTH
+    rows = [
+        row
+        for row in answer.get("sessions", ())
+        if dt.datetime.fromisoformat(row["started_at"]) >= since
+    ]
+    return answer | {"sessions": rows} if "sessions" in answer else answer
+
+
 def _reworked(change: Callable[[Any], Any]) -> Callable[[bytes], bytes]:
     return lambda body: json.dumps(change(json.loads(body))).encode()
 
@@ -122,5 +142,7 @@ _DAMAGE: dict[Fault, Callable[[bytes], bytes]] = {
     Fault.TRUNCATED: _first_half,
     Fault.WRONG_SHAPE: _reworked(_lists_as_objects),
     Fault.WRONG_TYPES: _reworked(_other_types),
+    Fault.SHORT_PAGES: _reworked(_short_page),
+    Fault.ONE_MONTH: _reworked(_last_month),
     Fault.ENORMOUS: _reworked(lambda answer: answer | {"padding": "0" * _PADDING}),
 }
