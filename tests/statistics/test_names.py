@@ -16,7 +16,6 @@ from custom_components.joulo.statistics.importer import (
     statistic_id,
     statistic_slug,
 )
-from custom_components.joulo.statistics.series import unused_names
 from tests.conftest import Advance
 from tests.home import Home
 from tests.simulator import GARAGE_ID, SimulatedAccount
@@ -36,15 +35,6 @@ from tests.statistics import (
 ALIKE = "a1 B2"
 """Another charger's id: in the id of a statistic it would look like the first one's."""
 ALIKE_ENERGY = "joulo:a1_b2_2_energy"
-
-
-def test_an_unused_name_is_the_slug() -> None:
-    assert unused_names({"A": "a", "B": "b"}, {"c"}) == {"A": "a", "B": "b"}
-
-
-def test_a_used_name_gets_the_next_number() -> None:
-    slugs = {"A": "a", "a": "a", "a 2": "a_2"}
-    assert unused_names(slugs, {"a"}) == {"A": "a_2", "a": "a_3", "a 2": "a_2_2"}
 
 
 @pytest.mark.usefixtures("importer")

@@ -14,6 +14,7 @@ from custom_components.joulo.statistics.series import (
     RecordedRow,
     charger_series,
     rows_to_write,
+    unused_names,
 )
 from tests.sessions import History
 from tests.statistics import CHARGER, PROFILE, at, charger, session
@@ -213,3 +214,12 @@ def test_an_hour_in_which_a_session_paused_gets_no_energy() -> None:
     assert energy[at(-5)] == pytest.approx(2, abs=0.05)
     assert [energy.get(at(hour), 0) for hour in (-4, -3, -2)] == pytest.approx([0] * 3, abs=1e-6)
     assert energy[at(-1)] == pytest.approx(6, abs=0.2)
+
+
+def test_an_unused_name_is_the_slug() -> None:
+    assert unused_names({"A": "a", "B": "b"}, {"c"}) == {"A": "a", "B": "b"}
+
+
+def test_a_used_name_gets_the_next_number() -> None:
+    slugs = {"A": "a", "a": "a", "a 2": "a_2"}
+    assert unused_names(slugs, {"a"}) == {"A": "a_2", "a": "a_3", "a 2": "a_2_2"}
