@@ -10,7 +10,7 @@ from typing import Any
 from unittest.mock import PropertyMock, patch
 
 from freezegun.api import FrozenDateTimeFactory
-from homeassistant.const import CONF_TOKEN, CONF_URL, EVENT_STATE_CHANGED
+from homeassistant.const import CONF_TOKEN, CONF_URL, EVENT_STATE_CHANGED, STATE_UNAVAILABLE
 from homeassistant.core import Event, EventStateChangedData, HomeAssistant, callback
 from homeassistant.helpers.entity import Entity
 from homeassistant.util.async_ import get_scheduled_timer_handles
@@ -185,15 +185,17 @@ def advance(hass: HomeAssistant, freezer: FrozenDateTimeFactory) -> Advance:
 @pytest.fixture
 def told(hass: HomeAssistant, cloud: SimulatedCloud) -> Told:
     """Return what the event entities have told so far, as it grows; after a power cut nobody hears."""
-    told: Told = {}
+    told: Told = []
 
     @callback
     def listen(event: Event[EventStateChangedData]) -> None:
-        state = event.data["new_state"]
-        if state is None or cloud.unplugged:
+        before, state = event.data["old_state"], event.data["new_state"]
+        # An entity that is added shows again what it has fired before.
+        is_added = before is None or before.state == STATE_UNAVAILABLE
+        if state is None or is_added or cloud.unplugged:
             return
         if state.domain == "event" and "session_id" in state.attributes:
-            told[state.entity_id, state.state] = dict(state.attributes)
+            told.append(dict(state.attributes))
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, listen)
     return told

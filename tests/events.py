@@ -6,8 +6,8 @@ from typing import Any
 
 STARTED, COMPLETED = "session_started", "session_completed"
 
-type Told = dict[tuple[str, str], dict[str, Any]]
-"""What event entities have told, by entity and moment: a restart shows the last of it again."""
+type Told = list[dict[str, Any]]
+"""Attributes of the events that event entities have fired, in their order."""
 
 
 def tally(events: Iterable[dict[str, Any]]) -> Counter[tuple[str, str]]:

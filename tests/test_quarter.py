@@ -2,7 +2,7 @@
 
 While something charges, time moves by minutes; else by hours, with what is due run once: timer by timer a
 quarter would take minutes. Polls come every 15 minutes, and the account's past is two months. Two short
-quarters run with every test; `python -m benchmarks.quarter` runs many whole ones.
+quarters run with every test; `python -m benchmarks.endurance` runs many whole ones.
 """
 
 from collections import Counter
@@ -119,10 +119,10 @@ async def test_after_a_quarter_of_trouble_all_books_agree_and_each_session_was_t
     assert quarter.happenings == []
     due = [(COMPLETED, session.id) for session in quarter.sessions]
     due += [(STARTED, s.id) for s in quarter.sessions if s.started_at >= quarter.begin]
-    assert tally(told.values()) == Counter(due)
+    assert tally(told) == Counter(due)
     delivered = {
         event["session_id"]: event["energy_kwh"]
-        for event in told.values()
+        for event in told
         if event["event_type"] == COMPLETED
     }
     rows = await home.sessions()
