@@ -15,6 +15,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_capture_events
 
 from tests.conftest import NOW, Advance
+from tests.events import without
 from tests.factories import simulated_session
 from tests.home import Home
 from tests.simulator import (
@@ -113,10 +114,10 @@ async def test_a_session_that_runs_at_installation_is_told_when_it_is_completed_
 async def test_without_joulos_word_the_end_is_told_after_a_quarter_of_an_hour(
     home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
 ) -> None:
-    account.start_session(GARAGE_ID, power_kw=6, tag="T")
+    session = account.start_session(GARAGE_ID, power_kw=6, tag="T")
     await home.poll()
     await home.wait(600 - POLL)
-    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    cloud.garble = without(session.id)
     account.end_session(GARAGE_ID)
     await home.poll()
     await home.poll(14)
@@ -126,9 +127,28 @@ async def test_without_joulos_word_the_end_is_told_after_a_quarter_of_an_hour(
     assert kind == COMPLETED
     assert (completed["energy_kwh"], completed["tag_id"]) == (1.0, "T")
     assert completed["value_eur"] is None, "what it is worth is not known yet"
-    cloud.recover()
+    cloud.garble = None
     await home.poll(12)
     assert len(told()) == 2, "Joulo's word comes too late to tell it again"
+
+
+async def test_while_joulos_list_cannot_be_read_the_end_is_waited_for(
+    home: Home, account: SimulatedAccount, cloud: SimulatedCloud, told: Told
+) -> None:
+    account.start_session(GARAGE_ID, power_kw=6)
+    await home.poll(10)
+    cloud.fail("*", Fault.SERVER_ERROR)
+    await home.poll(110)
+    account.end_session(GARAGE_ID)
+    cloud.recover()
+    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    await home.poll(60)
+    assert [kind for kind, _ in told()] == [STARTED]
+    cloud.recover()
+    await home.poll(12)
+    kind, completed = told()[-1]
+    assert kind == COMPLETED
+    assert completed["energy_kwh"] == pytest.approx(12.2, abs=0.05), "not what was seen before"
 
 
 async def test_what_passed_while_home_assistant_was_down_is_told_late_and_in_order(
@@ -386,18 +406,6 @@ async def test_a_profile_that_cannot_be_read_once_costs_no_value(
 # Joulo lists a session late, or never
 
 
-def without(session_id: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """Return what makes `/sessions` list all sessions but one."""
-
-    def garble(document: dict[str, Any]) -> dict[str, Any]:
-        if "sessions" not in document:
-            return document
-        rows = [row for row in document["sessions"] if row["id"] != session_id]
-        return document | {"sessions": rows}
-
-    return garble
-
-
 @pytest.mark.parametrize(("listed_after", "told_within"), [(12, 15), (20, 16), (None, 16)])
 async def test_a_session_that_joulo_lists_late_is_there_all_the_time_and_told_within_a_quarter_of_an_hour(
     home: Home,
@@ -433,7 +441,7 @@ async def test_after_an_outage_of_days_a_session_is_not_told_to_have_lasted_for_
     session = account.start_session(GARAGE_ID, power_kw=10)
     await home.poll(5)
     account.session(session.id).end(account.clock() + timedelta(minutes=30))
-    cloud.fail("/sessions", Fault.SERVER_ERROR)
+    cloud.garble = without(session.id)
     await home.restart(away=3 * DAY, crash=True)
     await home.poll(30)
     (_, completed) = told()[-1]

@@ -11,7 +11,8 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from tests.conftest import NOW, Advance
-from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, Fault, SimulatedAccount, SimulatedCloud
+from tests.events import without
+from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, SimulatedAccount, SimulatedCloud
 from tests.timing import POLL, READ
 
 from .conftest import Automate, Device, Entity, Phone
@@ -115,8 +116,8 @@ async def test_euros_that_nobody_knows_yet_are_left_out(
     advance: Advance,
 ) -> None:
     await tell()
-    cloud.fail("/sessions", Fault.SERVER_ERROR)
-    account.start_session(GARAGE_ID, power_kw=10, tag=TAG)
+    session = account.start_session(GARAGE_ID, power_kw=10, tag=TAG)
+    cloud.garble = without(session.id)
     await advance(POLL)
     await advance(3600 - POLL)
     account.end_session(GARAGE_ID)

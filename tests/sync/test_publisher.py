@@ -104,9 +104,40 @@ async def test_an_end_that_joulo_does_not_list_is_told_after_a_quarter_of_an_hou
     history.async_update(transitions.apply_report, [shown], NOW)
     history.async_update(transitions.apply_report, [charger()], NOW)
     await advance(0)
+    history.async_update(transitions.finish_read, NOW, full=False)
     await advance(14 * 60)
     assert types(fired) == [STARTED]
     await advance(61)
+    assert types(fired) == [STARTED, COMPLETED]
+
+
+async def test_an_end_is_waited_for_as_long_as_joulo_cannot_be_read(
+    history: SessionHistory, fired: Mock, advance: Advance
+) -> None:
+    """The charger may have been out of reach too, and its last figure be hours old."""
+    shown = charger(session="s", kwh=8, started_at=NOW)
+    history.async_update(transitions.apply_report, [shown], NOW)
+    history.async_update(transitions.apply_report, [charger()], NOW)
+    await advance(0)
+    await advance(3 * 3600)
+    assert types(fired) == [STARTED]
+    ended = replace(completed(), started_at=NOW, ended_at=NOW + MINUTE, kwh=17.5)
+    history.async_update(transitions.upsert_listed, [ended])
+    await advance(0)
+    assert types(fired) == [STARTED, COMPLETED]
+    assert fired.call_args.args[1]["energy_kwh"] == 17.5
+
+
+async def test_an_end_that_a_late_read_does_not_list_is_told_with_it(
+    history: SessionHistory, fired: Mock, advance: Advance
+) -> None:
+    shown = charger(session="s", kwh=8, started_at=NOW)
+    history.async_update(transitions.apply_report, [shown], NOW)
+    history.async_update(transitions.apply_report, [charger()], NOW)
+    await advance(0)
+    await advance(3 * 3600)
+    history.async_update(transitions.finish_read, NOW + timedelta(hours=3), full=False)
+    await advance(0)
     assert types(fired) == [STARTED, COMPLETED]
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 _CONFIRMATION_TIMEOUT = timedelta(minutes=15)
 """Time for which a completion waits until Joulo lists the end, with the final figures."""
 _OPEN_TIMEOUT = timedelta(days=1)
-"""Time for which it waits while Joulo lists the session as open: two sockets can share a charger, and cars pause."""
+"""Time for which it waits while Joulo lists the session as open, for two sockets can share a charger, or cannot be read."""
 _LOOK_AHEAD = timedelta(days=1)
 """A start or an end that lies this far ahead is waited for: Joulo's clock is not ours."""
 _LATE_AFTER = timedelta(days=1)
@@ -149,8 +149,7 @@ class SessionEventPublisher:
             for key in [(event.session.id, event.type)]
         }
         for event in pending:
-            timeout = _OPEN_TIMEOUT if event.is_listed_open else _CONFIRMATION_TIMEOUT
-            timeout_at = self._notices[event.session.id, event.type].at + timeout
+            timeout_at = self._timeout_of(event)
             if event.at > now:
                 upcoming.append(event.at)
             elif event.type is SessionEventType.STARTED or event.is_confirmed or now >= timeout_at:
@@ -161,6 +160,13 @@ class SessionEventPublisher:
         self._is_first = False
         self._is_catching_up &= self._history.state.last_read == self._last_read
         return due
+
+    def _timeout_of(self, event: PendingEvent) -> datetime:
+        """Return when an end is told although Joulo does not list it: much later where Joulo could not be read since."""
+        noticed_at = self._notices[event.session.id, event.type].at
+        last_read = self._history.state.last_read
+        is_absent = last_read is not None and last_read >= noticed_at and not event.is_listed_open
+        return noticed_at + (_CONFIRMATION_TIMEOUT if is_absent else _OPEN_TIMEOUT)
 
     def _was_away(self, event: PendingEvent) -> bool:
         """Whether the first reads after a start of Home Assistant have brought an event, whatever the clock says."""
