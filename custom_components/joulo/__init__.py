@@ -3,9 +3,13 @@
 import asyncio
 
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
+from homeassistant.const import CONF_TOKEN, EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.core import HomeAssistant
-from homeassistant.exceptions import ConfigEntryError, UnsupportedStorageVersionError
+from homeassistant.exceptions import (
+    ConfigEntryAuthFailed,
+    ConfigEntryError,
+    UnsupportedStorageVersionError,
+)
 from homeassistant.helpers import config_validation as cv
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.typing import ConfigType
@@ -22,6 +26,12 @@ from .issues import async_clear_issues
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
 from .statistics.importer import StatisticsImporter
+from .switching import (
+    async_check_folders,
+    async_migrate,
+    async_take_over_entities,
+    async_take_over_statistics,
+)
 from .sync.fetcher import SessionFetcher
 from .sync.publisher import SessionEventPublisher
 from .sync.reconciler import TotalsReconciler
@@ -40,12 +50,22 @@ CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 async def async_setup(hass: HomeAssistant, _config: ConfigType) -> bool:
     """Register the actions, which say so where no account is set up, and the dashboard."""
     async_setup_services(hass)
+    await async_check_folders(hass)
     await async_register_dashboard(hass)
+    return True
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
+    """Make an entry of an earlier version, or of another integration with this domain, one of ours."""
+    async_migrate(hass, entry)
     return True
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:
     """Set up an account. Only the chargers are waited for; all else is read in the background."""
+    async_take_over_entities(hass, entry)
+    if not entry.data[CONF_TOKEN]:
+        raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth")
     # First of all: these sensors may be why Joulo refuses to answer.
     RestSensorsWatch(hass, entry).async_start()
     client = async_get_client(hass, entry)
@@ -70,6 +90,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         publisher=SessionEventPublisher(hass, entry, history),
     )
     entry.async_create_background_task(hass, _async_prefetch(client), "Prefetch an account")
+    entry.async_create_background_task(
+        hass, async_take_over_statistics(hass, entry), "Take over statistics"
+    )
     await chargers.async_config_entry_first_refresh()
     fetcher.async_start()
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
@@ -117,7 +140,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> No
     """Delete the stored sessions of an account that is removed, and what there was to repair."""
     async_clear_issues(hass, entry)
     await async_remove_history(hass, entry.entry_id)
-    if entry.unique_id is not None:
+    if entry.unique_id is not None and CONF_TOKEN in entry.data:
         # Its rate limiter is kept by the account's id.
         async_forget_credentials(hass, credentials_of(entry))
 

@@ -23,6 +23,8 @@ class Credentials(NamedTuple):
     token: str
 
 
+_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
+
 _RATE_LIMITERS: HassKey[dict[str, RateLimiter]] = HassKey(f"{DOMAIN}_rate_limiters")
 """By account id; by a digest of the credentials while the id is not known."""
 
@@ -33,6 +35,14 @@ _DIGEST_KEY = secrets.token_bytes(32)
 def credentials_of(entry: JouloConfigEntry) -> Credentials:
     """Return what a config entry opens its account with."""
     return Credentials(entry.data[CONF_URL], entry.data[CONF_TOKEN])
+
+
+def clean_token(pasted: str) -> str:
+    """Return the token without what comes along when it is copied: spaces, quotes, `Bearer`."""
+    words = pasted.translate(_QUOTES_TO_SPACES).split()
+    while words and words[0].lower() in {"authorization:", "bearer"}:
+        del words[0]
+    return " ".join(words)
 
 
 @callback

@@ -32,6 +32,7 @@ from .clients import (
     async_forget_credentials,
     async_get_trial_client,
     async_join_account,
+    clean_token,
 )
 from .const import (
     CHARGERS_INTERVAL,
@@ -45,6 +46,7 @@ from .devices import charger_ids
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
 from .helpers import translated_error
+from .switching import MINOR_VERSION, stored_token
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -54,7 +56,6 @@ _IN_A_FORM = {"server_error": "cannot_connect", "not_found": "invalid_response"}
 _MOST_NAMES = 3
 """Chargers that a title names."""
 
-_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
 
 _TOKEN = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
@@ -92,14 +93,6 @@ _OPTIONS_FORM = probatio.Schema(
 )
 
 
-def clean_token(pasted: str) -> str:
-    """Return the token without what comes along when it is copied: spaces, quotes, `Bearer`."""
-    words = pasted.translate(_QUOTES_TO_SPACES).split()
-    while words and words[0].lower() in {"authorization:", "bearer"}:
-        del words[0]
-    return " ".join(words)
-
-
 @dataclass(frozen=True, slots=True)
 class _Identity:
     """Identity of the account behind a token that Joulo has accepted."""
@@ -127,7 +120,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     """Handle what a user enters, and make sure that it is the right account."""
 
     VERSION = 1
-    MINOR_VERSION = 1
+    MINOR_VERSION = MINOR_VERSION
 
     @staticmethod
     @callback
@@ -156,7 +149,9 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for another token or address of the same account."""
         entry = self._get_reconfigure_entry()
-        return await self._async_ask("reconfigure", _form(entry.data[CONF_URL]), user_input, entry)
+        return await self._async_ask(
+            "reconfigure", _form(entry.data.get(CONF_URL, API_URL)), user_input, entry
+        )
 
     async def _async_ask(
         self,
@@ -258,10 +253,11 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
                 raise AbortFlow("already_configured")
 
     def _is_same_account(self, entry: JouloConfigEntry, identity: _Identity) -> bool:
+        if identity.credentials.token == stored_token(entry.data):
+            return True
         if identity.account_id is not None and entry.unique_id is not None:
             return identity.account_id == entry.unique_id
-        is_same_token = identity.credentials.token == entry.data[CONF_TOKEN]
-        return is_same_token or bool(identity.charger_ids & self._registered_charger_ids(entry))
+        return bool(identity.charger_ids & self._registered_charger_ids(entry))
 
     def _registered_charger_ids(self, entry: JouloConfigEntry) -> set[str]:
         return charger_ids(dr.async_get(self.hass), entry)

@@ -6,6 +6,8 @@ DOMAIN: Final = "joulo"
 
 CONF_ADVANCED: Final = "advanced"
 CONF_CHARGERS_INTERVAL: Final = "chargers_interval"
+CONF_TAKEN_OVER: Final = "taken_over"
+"""Key in an entry's data of what becomes of the entities of another integration, until the user has confirmed it."""
 
 CHARGERS_INTERVAL: Final = 60
 """Seconds; also the shortest that Joulo allows."""

@@ -10,14 +10,19 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api import Endpoint, UnknownValue
-from .const import DOMAIN
+from .const import CONF_TAKEN_OVER, DOMAIN
 from .coordinator import AccountState, ChargerState, JouloCoordinator
 from .data import JouloConfigEntry
 from .sessions import queries
 
 _PRIVATE = {
+    CONF_TAKEN_OVER,
     CONF_TOKEN,
     CONF_URL,
+    # Tokens in the entries of other integrations that were not taken over yet.
+    "api_key",
+    "api_token",
+    "widget_token",
     "id",
     "charger_id",
     "charger_nickname",

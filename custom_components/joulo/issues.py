@@ -1,5 +1,6 @@
 """Repair issues: what a user has to know and only a user can mend. They are raised and cleared by themselves."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from homeassistant.core import HomeAssistant, callback
@@ -11,8 +12,11 @@ if TYPE_CHECKING:
     from .data import JouloConfigEntry
 
 _REST_SENSORS = "rest_sensors"
+_TWO_FOLDERS = "two_folders"
+TAKEN_OVER = "taken_over"
 UNLISTED_SESSIONS = "unlisted_sessions"
 _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
+_SWITCHING = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/switching.md"
 
 
 @callback
@@ -88,7 +92,7 @@ def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None
         learn_more_url=_FROM_YAML,
         severity=ir.IssueSeverity.WARNING,
         translation_key=_REST_SENSORS,
-        translation_placeholders={"sensors": ", ".join(f"`{each}`" for each in entity_ids)},
+        translation_placeholders={"sensors": _listed(entity_ids)},
     )
 
 
@@ -98,6 +102,56 @@ def async_clear_rest_sensors(hass: HomeAssistant) -> None:
     issue = ir.async_get(hass).async_get_issue(DOMAIN, _REST_SENSORS)
     if issue is not None and issue.active:
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
+
+
+@callback
+def async_raise_taken_over(
+    hass: HomeAssistant,
+    entry: JouloConfigEntry,
+    *,
+    kept: Iterable[str],
+    ended: Iterable[str],
+    removed: Iterable[str],
+) -> None:
+    """Create the issue that an entry was another integration's; its fix flow has the user confirm that it was read."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _taken_over(entry),
+        data={"entry_id": entry.entry_id},
+        is_fixable=True,
+        learn_more_url=_SWITCHING,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=TAKEN_OVER,
+        translation_placeholders={
+            "account": entry.title,
+            "kept": _listed(kept),
+            "ended": _listed(ended),
+            "removed": _listed(removed),
+            "guide": _SWITCHING,
+        },
+    )
+
+
+@callback
+def async_raise_two_folders(hass: HomeAssistant, folder: str) -> None:
+    """Create the issue that another folder has an integration with this domain."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        _TWO_FOLDERS,
+        is_fixable=False,
+        learn_more_url=_SWITCHING,
+        severity=ir.IssueSeverity.ERROR,
+        translation_key=_TWO_FOLDERS,
+        translation_placeholders={"folder": f"`{folder}`"},
+    )
+
+
+@callback
+def async_clear_two_folders(hass: HomeAssistant) -> None:
+    """Delete the issue of the other folder."""
+    ir.async_delete_issue(hass, DOMAIN, _TWO_FOLDERS)
 
 
 @callback
@@ -130,6 +184,10 @@ def _raise(
     )
 
 
+def _listed(entity_ids: Iterable[str]) -> str:
+    return ", ".join(f"`{each}`" for each in sorted(entity_ids)) or "–"  # noqa: RUF001
+
+
 def _missing_scope(entry: JouloConfigEntry, path: str) -> str:
     return f"missing_scope_{entry.entry_id}_{path}"
 
@@ -144,3 +202,7 @@ def _unlisted_sessions(entry: JouloConfigEntry) -> str:
 
 def _unwritable(entry: JouloConfigEntry) -> str:
     return f"unwritable_{entry.entry_id}"
+
+
+def _taken_over(entry: JouloConfigEntry) -> str:
+    return f"{TAKEN_OVER}_{entry.entry_id}"
