@@ -19,6 +19,7 @@ from custom_components.joulo.sessions.model import (
     SessionRecord,
 )
 from custom_components.joulo.sessions.storage import from_stored, restore, to_stored
+from custom_components.joulo.sessions.vehicles import NOBODY, Fleet
 from tests.api import FROZEN_GARBAGE, TRIALS, payload
 from tests.sessions import PROFILE, History, charger
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID
@@ -38,6 +39,7 @@ FULL = HistoryState(
     last_full_read=START,
     backfill=Backfill(START, Cursor(datetime(2026, 4, 1, tzinfo=UTC), " 2026-04-01T00:00:00 ")),
     mismatch_snoozed_until=START,
+    fleet=Fleet(assigned={"s": "zoe", "t": NOBODY}),
     statistics={"c": "c", "C": "c_2"},
 )
 DOCUMENT = to_stored(FULL, START)
@@ -214,7 +216,9 @@ STOPPED = datetime.fromisoformat(STORED["watched_until"])
 
 def test_a_file_of_the_version_before_is_stored_again_as_it_was() -> None:
     document = json.loads(json.dumps(again(STORED, STOPPED)))
-    new = {key: document.pop(key) for key in ("set_aside", "meters", "kept", "statistics")}
+    new = {
+        key: document.pop(key) for key in ("set_aside", "meters", "kept", "statistics", "assigned")
+    }
     assert not any(new.values())
     assert in_any_order(document) == in_any_order(STORED)
     assert list(document) == list(STORED)

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from ..api import AccountProfile, ChargingSession, Cursor
 from .ere import estimated_ere
 from .hourly import Reading
+from .vehicles import Fleet, attribute
 
 MAX_OPEN = timedelta(days=1)
 """A session whose end Joulo never sent counts as ended after this time."""
@@ -43,6 +44,8 @@ class Change(Flag):
     """Events were remembered as fired."""
     MOVED = auto()
     """Sessions went from one charger to another."""
+    VEHICLES = auto()
+    """The vehicles, or whose session it is by hand."""
     NAMED = auto()
     """Statistics of a charger got their name."""
 
@@ -122,6 +125,13 @@ class Meter(NamedTuple):
     doubted_since: datetime | None = None
 
 
+class _OfVehicles(NamedTuple):
+    """The sessions of a charger by vehicle, and the fleet by which."""
+
+    fleet: Fleet
+    sessions: Mapping[str | None, tuple[ChargingSession, ...]]
+
+
 @dataclass(frozen=True, kw_only=True)
 class ChargerHistory:
     """The sessions of one charger by id, the id of its active one, whether its kWh earn ERE credits, its meter."""
@@ -137,6 +147,19 @@ class ChargerHistory:
         return with_inferred_ends(
             (record.session for record in self.records.values()), active=self.active
         )
+
+    def of_vehicles(self, fleet: Fleet) -> Mapping[str | None, tuple[ChargingSession, ...]]:
+        """Return the sessions by the id of the vehicle whose they are, oldest first; None for nobody's."""
+        # Most updates change one charger: the others keep what was found for the same fleet.
+        known: _OfVehicles | None = self.__dict__.get("_of_vehicles")
+        if known is not None and known.fleet is fleet:
+            return known.sessions
+        sessions: dict[str | None, list[ChargingSession]] = {}
+        for session in self.timeline:
+            sessions.setdefault(attribute(session, fleet).vehicle_id, []).append(session)
+        found = _OfVehicles(fleet, {key: tuple(each) for key, each in sessions.items()})
+        self.__dict__["_of_vehicles"] = found
+        return found.sessions
 
     @cached_property
     def completed(self) -> tuple[ChargingSession, ...]:
@@ -154,6 +177,11 @@ class ChargerHistory:
                 or (successor is not None and successor.started_at - session.ended_at >= MAX_OPEN)
             )
         )
+
+    @cached_property
+    def completed_ids(self) -> frozenset[str]:
+        """Ids of the completed sessions."""
+        return frozenset(session.id for session in self.completed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,6 +211,8 @@ class HistoryState:
     """Ids of sessions that Joulo does not list any more and that are too many to be removed. Not stored."""
     kept: frozenset[str] = frozenset()
     """Ids of sessions that the user keeps, although Joulo does not list them any more."""
+    fleet: Fleet = field(default_factory=Fleet)
+    """The vehicles, which are not stored here, and whose session it is by hand."""
     statistics: Mapping[str, str] = field(default_factory=dict)
     """Names under which statistics of chargers were ever written, by charger id; they outlive the charger."""
     missing_since: Mapping[str, datetime] = field(default_factory=dict)

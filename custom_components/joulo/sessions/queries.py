@@ -3,11 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from heapq import merge
 
 from ..api import ChargingSession
 from .ere import ere_credits
 from .figures import average_power, duration, sum_known
 from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
+from .vehicles import Vehicle, attribute
 
 _NONE = ChargerHistory()
 
@@ -18,6 +20,16 @@ class Totals:
 
     kwh: float | None
     ere: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """kWh, ERE credits and EUR of sessions, and how many of them are completed."""
+
+    kwh: float | None
+    ere: float | None
+    value: float | None
+    completed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,52 @@ def totals(state: HistoryState, charger_id: str) -> Totals:
     return Totals(
         sum_known([session.kwh for session in sessions]),
         sum_known([ere_credits(session) for session in sessions]),
+    )
+
+
+def vehicle_of(state: HistoryState, session: ChargingSession) -> Vehicle | None:
+    """Return the vehicle whose session it is; None for nobody's."""
+    return state.fleet.find(attribute(session, state.fleet).vehicle_id)
+
+
+def vehicle_sessions(state: HistoryState, vehicle_id: str) -> list[ChargingSession]:
+    """Return all sessions of a vehicle, oldest first."""
+    parts = [
+        charger.of_vehicles(state.fleet).get(vehicle_id, ()) for charger in state.chargers.values()
+    ]
+    return list(merge(*parts, key=lambda session: session.started_at))
+
+
+def last_completed_of_vehicle(
+    state: HistoryState, vehicle_id: str, now: datetime
+) -> ChargingSession | None:
+    """Return the newest session of a vehicle that Joulo lists as ended."""
+    found = (
+        session
+        for session in reversed(vehicle_sessions(state, vehicle_id))
+        if session.started_at <= now and is_completed(state, session)
+    )
+    return next(found, None)
+
+
+def is_completed(state: HistoryState, session: ChargingSession) -> bool:
+    """Whether a session is completed; see `ChargerHistory.completed`."""
+    return session.id in state.chargers[session.charger_id].completed_ids
+
+
+def running_sessions(state: HistoryState, vehicle_id: str) -> list[ChargingSession]:
+    """Return the sessions of a vehicle that are active on a charger, oldest first."""
+    active = {charger.active for charger in state.chargers.values()}
+    return [each for each in vehicle_sessions(state, vehicle_id) if each.id in active]
+
+
+def sums(state: HistoryState, sessions: Sequence[ChargingSession]) -> Sums:
+    """Return what sessions add up to; each figure as far as it is known. Completed ones are counted."""
+    return Sums(
+        sum_known([session.kwh for session in sessions]),
+        sum_known([ere_credits(session) for session in sessions]),
+        sum_known([value_of(state, session) for session in sessions]),
+        sum(is_completed(state, session) for session in sessions),
     )
 
 

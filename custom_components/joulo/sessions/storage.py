@@ -23,6 +23,7 @@ from .model import (
     RemovedSession,
     SessionRecord,
 )
+from .vehicles import Fleet
 
 _COMPOUND = (Model, dict, list, tuple)
 
@@ -92,6 +93,7 @@ def _state(stored: _StoredHistory, now: datetime) -> HistoryState:
             for each in stored.set_aside
         },
         kept=frozenset(stored.kept),
+        fleet=Fleet(assigned=stored.assigned),
         statistics=stored.statistics,
     )
 
@@ -139,6 +141,7 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         kept=tuple(sorted(state.kept)),
         meters={key: each.meter.wh for key, each in state.chargers.items() if each.meter},
         statistics=dict(state.statistics),
+        assigned=dict(state.fleet.assigned),
     ).to_dict()
 
 
@@ -237,6 +240,10 @@ def _parse_names(value: object) -> dict[str, str]:
     return {key: name for key, name in names.items() if name is not None}
 
 
+def _parse_assigned(value: object) -> dict[str, str]:
+    return {key: item for key, item in _items(value) if isinstance(item, str)}
+
+
 def _parse_announced(value: object) -> dict[str, tuple[str, ...]] | None:
     if not isinstance(value, dict):
         return None
@@ -296,4 +303,7 @@ class _StoredHistory(Model):
     kept: tuple[str, ...] = field(default=(), metadata=field_options(deserialize=_parse_texts))
     statistics: dict[str, str] = field(
         default_factory=dict, metadata=field_options(deserialize=_parse_names)
+    )
+    assigned: dict[str, str] = field(
+        default_factory=dict, metadata=field_options(deserialize=_parse_assigned)
     )

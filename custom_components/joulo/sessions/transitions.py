@@ -21,6 +21,7 @@ from .model import (
     SessionEventType,
     SessionRecord,
 )
+from .vehicles import Vehicle
 
 type Transition = tuple[HistoryState, Change]
 
@@ -446,6 +447,17 @@ def snooze_mismatch(state: HistoryState, until: datetime | None) -> Transition:
 def name_statistics(state: HistoryState, names: Mapping[str, str]) -> Transition:
     """Remember the names of statistics, by charger id. A name that is known stays."""
     return _with(state, Change.NAMED, statistics=dict(names) | dict(state.statistics))
+
+
+def set_vehicles(state: HistoryState, vehicles: Iterable[Vehicle]) -> Transition:
+    """Take over the vehicles as the user has set them up."""
+    return replace(state, fleet=replace(state.fleet, vehicles=tuple(vehicles))), Change.VEHICLES
+
+
+def assign_vehicle(state: HistoryState, session_id: str, vehicle_id: str) -> Transition:
+    """Take over whose session it is by hand: a vehicle's id, or NOBODY."""
+    assigned = {**state.fleet.assigned, session_id: vehicle_id}
+    return replace(state, fleet=replace(state.fleet, assigned=assigned)), Change.VEHICLES
 
 
 def mark_announced(

@@ -1,0 +1,90 @@
+"""Whose session it is: the vehicle of each charging session, by what was said by hand, its tag, or its charger."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from ..api import ChargingSession
+
+NOBODY = ""
+"""In the place of a vehicle's id, for a session of which was said by hand that it is nobody's."""
+
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
+
+
+class Rule(StrEnum):
+    """Rules by which a session is a vehicle's; the first that applies counts."""
+
+    ASSIGNED = "assigned"
+    """It was said by hand."""
+    TAG = "tag"
+    """The session's tag is one of the vehicle's."""
+    CHARGER = "charger"
+    """The session has no tag, and the vehicle charges there without a card."""
+    NOBODY = "nobody"
+    """None of the others applies."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vehicle:
+    """A vehicle: its tags, the ids of the chargers where it charges without a card, and since when it has both."""
+
+    id: str
+    name: str
+    tags: frozenset[str] = frozenset()
+    """As `comparable` makes them."""
+    chargers: frozenset[str] = frozenset()
+    since: datetime | None = None
+    """Earlier sessions are not of this vehicle; None for a vehicle that there always was."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """All vehicles, and what was said by hand: a vehicle's id, or NOBODY, by session id."""
+
+    vehicles: tuple[Vehicle, ...] = ()
+    assigned: Mapping[str, str] = field(default_factory=dict)
+
+    def find(self, vehicle_id: str | None) -> Vehicle | None:
+        """Return a vehicle by its id; None for one that is gone."""
+        return next((each for each in self.vehicles if each.id == vehicle_id), None)
+
+
+class Attribution(NamedTuple):
+    """The vehicle whose session it is, by its id, and the rule by which; None for nobody."""
+
+    rule: Rule
+    vehicle_id: str | None
+
+
+def comparable(tag: str) -> str:
+    """Return a tag without what readers write differently: case, spaces, colons and hyphens."""
+    return "".join(tag.split()).replace(":", "").replace("-", "").casefold()
+
+
+def attribute(session: ChargingSession, fleet: Fleet) -> Attribution:
+    """Return whose session it is.
+
+    An unknown tag is somebody's card, so such a session never is of the vehicle that charges there without one.
+    """
+    by_hand = fleet.assigned.get(session.id)
+    if by_hand == NOBODY:
+        return Attribution(Rule.ASSIGNED, None)
+    if fleet.find(by_hand) is not None:
+        return Attribution(Rule.ASSIGNED, by_hand)
+    if session.id_tag is not None:
+        tag = comparable(session.id_tag)
+        rule, found = Rule.TAG, [each for each in fleet.vehicles if tag in each.tags]
+    else:
+        rule = Rule.CHARGER
+        found = [each for each in fleet.vehicles if session.charger_id in each.chargers]
+    vehicle = _latest(found, session.started_at)
+    return Attribution(rule, vehicle.id) if vehicle else Attribution(Rule.NOBODY, None)
+
+
+def _latest(vehicles: Sequence[Vehicle], start: datetime) -> Vehicle | None:
+    """Return the vehicle with the latest `since` that is not after a start: a card may move to the next car."""
+    there = [vehicle for vehicle in vehicles if (vehicle.since or _ALWAYS) <= start]
+    return max(there, key=lambda vehicle: vehicle.since or _ALWAYS, default=None)
