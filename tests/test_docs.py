@@ -9,11 +9,19 @@ from homeassistant.helpers.entity import EntityDescription
 from homeassistant.util.yaml import load_yaml_dict
 import pytest
 
-from custom_components.joulo.binary_sensor import CHARGER_BINARY_SENSORS
+from custom_components.joulo.binary_sensor import (
+    CHARGER_BINARY_SENSORS,
+    VEHICLE_BINARY_SENSORS,
+)
 from custom_components.joulo.button import CHARGER_BUTTONS
 from custom_components.joulo.calendar import CHARGER_CALENDARS
 from custom_components.joulo.event import CHARGER_EVENTS
-from custom_components.joulo.sensor import ACCOUNT_SENSORS, CHARGER_SENSORS, LAST_SESSION_SENSORS
+from custom_components.joulo.sensor import (
+    ACCOUNT_SENSORS,
+    CHARGER_SENSORS,
+    LAST_SESSION_SENSORS,
+    VEHICLE_SENSORS,
+)
 from tests.test_translations import DESCRIPTIONS, ENGLISH
 
 ROOT = Path(__file__).parent.parent
@@ -244,6 +252,10 @@ _OF_A_CHARGER: dict[Platform, tuple[EntityDescription, ...]] = {
     Platform.CALENDAR: CHARGER_CALENDARS,
     Platform.EVENT: CHARGER_EVENTS,
 }
+OF_A_VEHICLE = {
+    *(described(Platform.SENSOR, description) for description in VEHICLE_SENSORS),
+    *(described(Platform.BINARY_SENSOR, description) for description in VEHICLE_BINARY_SENSORS),
+}
 OF_A_CHARGER = {
     described(platform, description)
     for platform, descriptions in _OF_A_CHARGER.items()
@@ -252,7 +264,12 @@ OF_A_CHARGER = {
 
 
 @pytest.mark.parametrize(
-    ("heading", "entities"), [("Each charger", OF_A_CHARGER), ("The account", OF_THE_ACCOUNT)]
+    ("heading", "entities"),
+    [
+        ("Each charger", OF_A_CHARGER),
+        ("Each vehicle", OF_A_VEHICLE),
+        ("The account", OF_THE_ACCOUNT),
+    ],
 )
 def test_the_tables_have_every_entity_and_whether_it_is_enabled(
     heading: str, entities: Entities
@@ -260,8 +277,10 @@ def test_the_tables_have_every_entity_and_whether_it_is_enabled(
     assert in_the_tables(heading) == entities
 
 
-def test_every_entity_belongs_to_a_charger_or_the_account() -> None:
-    assert {described(*pair) for pair in DESCRIPTIONS} == OF_A_CHARGER | OF_THE_ACCOUNT
+def test_every_entity_belongs_to_a_charger_a_vehicle_or_the_account() -> None:
+    assert {described(*pair) for pair in DESCRIPTIONS} == (
+        OF_A_CHARGER | OF_A_VEHICLE | OF_THE_ACCOUNT
+    )
 
 
 ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / "joulo" / "services.yaml"))

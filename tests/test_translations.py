@@ -252,9 +252,11 @@ CALENDAR_WORDS = {
 
 
 @in_both_languages
-def test_the_calendar_and_the_statement_have_words(texts: Texts) -> None:
+def test_calendar_statement_and_the_tags_of_a_form_have_words(texts: Texts) -> None:
     columns = {f"statement_{column}" for column in (*statement._COLUMNS, "total")}
-    assert set(texts["common"]) == CALENDAR_WORDS | columns
+    tags = {"tag", "tag_use", "tag_used_once"}
+    days = {f"day_of_month_{month}" for month in range(1, 13)}
+    assert set(texts["common"]) == CALENDAR_WORDS | columns | tags | days
     headings = [texts["common"][column] for column in columns]
     assert len(headings) == len(set(headings))
 

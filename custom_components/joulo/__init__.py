@@ -18,13 +18,19 @@ from homeassistant.util.async_ import create_eager_task
 from .api import JouloClient
 from .clients import async_forget_credentials, async_get_client, credentials_of
 from .const import DOMAIN
-from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
+from .coordinator import (
+    AccountCoordinator,
+    ChargersCoordinator,
+    SessionsCoordinator,
+    VehiclesCoordinator,
+)
 from .dashboard import async_register_dashboard
 from .data import JouloConfigEntry, JouloData
 from .history import SessionHistory, async_remove_history
 from .issues import async_clear_issues
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
+from .sessions import transitions
 from .statistics.importer import StatisticsImporter
 from .switching import (
     async_check_folders,
@@ -35,6 +41,7 @@ from .switching import (
 from .sync.fetcher import SessionFetcher
 from .sync.publisher import SessionEventPublisher
 from .sync.reconciler import TotalsReconciler
+from .vehicles import async_register_vehicles, vehicles_of
 
 PLATFORMS = [
     Platform.BINARY_SENSOR,
@@ -79,6 +86,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     entry.async_on_unload(
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
     )
+    history.async_update(transitions.set_vehicles, vehicles_of(entry))
     chargers = ChargersCoordinator(hass, entry, client, history)
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
@@ -87,6 +95,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         chargers=chargers,
         sessions=SessionsCoordinator(chargers, history, fetcher.async_read),
         account=AccountCoordinator(chargers, history, reconciler.async_compare),
+        vehicles=VehiclesCoordinator(chargers, history),
         publisher=SessionEventPublisher(hass, entry, history),
     )
     entry.async_create_background_task(hass, _async_prefetch(client), "Prefetch an account")
@@ -94,13 +103,35 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         hass, async_take_over_statistics(hass, entry), "Take over statistics"
     )
     await chargers.async_config_entry_first_refresh()
+    async_register_vehicles(hass, entry)
+    entry.runtime_data.vehicles.async_start()
     fetcher.async_start()
+    entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
     entry.async_create_background_task(
         hass, _async_read_and_publish(hass, entry), "Read an account"
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
+
+
+class _Settings:
+    """What a set-up depends on: options and subentries. A change of anything else needs no reload."""
+
+    def __init__(self, entry: JouloConfigEntry) -> None:
+        self._before = self._of(entry)
+
+    async def async_reload_if_changed(self, hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+        """Reload the entry once for a change, however it was made."""
+        if self._of(entry) != self._before:
+            self._before = self._of(entry)
+            hass.config_entries.async_schedule_reload(entry.entry_id)
+
+    def _of(self, entry: JouloConfigEntry) -> object:
+        subentries = {
+            each.subentry_id: (each.title, dict(each.data)) for each in entry.subentries.values()
+        }
+        return dict(entry.options), subentries
 
 
 async def _async_prefetch(client: JouloClient) -> None:
@@ -150,6 +181,9 @@ async def async_remove_config_entry_device(
 ) -> bool:
     """Let a user delete a charger that Joulo does not list any more."""
     if entry.state is not ConfigEntryState.LOADED:
+        return False
+    if device_entry.config_subentry_id is not None:
+        # A vehicle goes with its subentry.
         return False
     listed = {(DOMAIN, charger_id) for charger_id in entry.runtime_data.chargers.data}
     return not device_entry.identifiers & (listed | {(DOMAIN, entry.entry_id)})

@@ -14,7 +14,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .api import ChargerStatus
-from .coordinator import ChargerState
+from .coordinator import ChargerState, VehicleState
 from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 
@@ -22,12 +22,12 @@ PARALLEL_UPDATES = 0
 
 
 @dataclass(frozen=True, kw_only=True)
-class JouloBinarySensorDescription(
-    JouloEntityDescription[ChargerState], BinarySensorEntityDescription
+class JouloBinarySensorDescription[StateT](
+    JouloEntityDescription[StateT], BinarySensorEntityDescription
 ):
-    """Description of a binary sensor: its value as a function of a charger's state."""
+    """Description of a binary sensor: its value as a function of its device's state."""
 
-    is_on_fn: Callable[[ChargerState], bool | None]
+    is_on_fn: Callable[[StateT], bool | None]
 
 
 def _is_connected(state: ChargerState) -> bool | None:
@@ -37,7 +37,7 @@ def _is_connected(state: ChargerState) -> bool | None:
     return status not in {ChargerStatus.OFFLINE, ChargerStatus.UNAVAILABLE}
 
 
-CHARGER_BINARY_SENSORS = (
+CHARGER_BINARY_SENSORS: tuple[JouloBinarySensorDescription[ChargerState], ...] = (
     JouloBinarySensorDescription(
         key="charging",
         device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
@@ -56,25 +56,38 @@ CHARGER_BINARY_SENSORS = (
     ),
 )
 
+VEHICLE_BINARY_SENSORS: tuple[JouloBinarySensorDescription[VehicleState], ...] = (
+    JouloBinarySensorDescription(
+        key="charging",
+        device_class=BinarySensorDeviceClass.BATTERY_CHARGING,
+        available_fn=lambda state: state.is_reachable,
+        is_on_fn=lambda state: state.is_charging,
+    ),
+)
+
 
 async def async_setup_entry(
     _hass: HomeAssistant,
     entry: JouloConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the binary sensors of the chargers."""
+    """Add the binary sensors of the chargers and the vehicles."""
+    data = entry.runtime_data
     async_add_joulo_entities(
-        entry.runtime_data.chargers, CHARGER_BINARY_SENSORS, JouloBinarySensor, async_add_entities
+        data.chargers, CHARGER_BINARY_SENSORS, JouloBinarySensor, async_add_entities
+    )
+    async_add_joulo_entities(
+        data.vehicles, VEHICLE_BINARY_SENSORS, JouloBinarySensor, async_add_entities
     )
 
 
-class JouloBinarySensor(JouloEntity[ChargerState], BinarySensorEntity):
-    """Something that is so, or not, about a charger."""
+class JouloBinarySensor[StateT](JouloEntity[StateT], BinarySensorEntity):
+    """Something that is so, or not, about a charger or a vehicle."""
 
-    entity_description: JouloBinarySensorDescription
+    entity_description: JouloBinarySensorDescription[StateT]
 
     @override
-    def _shown(self, state: ChargerState) -> object:
+    def _shown(self, state: StateT) -> object:
         return self.entity_description.is_on_fn(state)
 
     @property

@@ -7,12 +7,14 @@ import logging
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
+    SOURCE_REAUTH,
     ConfigFlow,
     ConfigFlowResult,
-    OptionsFlowWithReload,
+    ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import CONF_TOKEN, CONF_URL, UnitOfTime
-from homeassistant.core import callback
+from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.data_entry_flow import AbortFlow, section
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
@@ -47,6 +49,8 @@ if TYPE_CHECKING:
     from .data import JouloConfigEntry
 from .helpers import translated_error
 from .switching import MINOR_VERSION, stored_token
+from .vehicle_flow import VehicleFlow
+from .vehicles import SUBENTRY_VEHICLE
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -127,6 +131,14 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     @override
     def async_get_options_flow(config_entry: JouloConfigEntry) -> JouloOptionsFlow:
         return JouloOptionsFlow()
+
+    @classmethod
+    @callback
+    @override
+    def async_get_supported_subentry_types(
+        cls, config_entry: JouloConfigEntry
+    ) -> dict[str, type[ConfigSubentryFlow]]:
+        return {SUBENTRY_VEHICLE: VehicleFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
@@ -212,9 +224,13 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
             return self.async_abort(reason="unique_id_mismatch")
         account_id = identity.account_id or entry.unique_id
         async_end_trial(self.hass, identity.credentials, account_id, replaces=entry)
-        return self.async_update_reload_and_abort(
+        # Its set-up has an update listener, which heeds options and subentries alone.
+        self.hass.config_entries.async_update_entry(
             entry, unique_id=account_id, data=identity.entry_data
         )
+        self.hass.config_entries.async_schedule_reload(entry.entry_id)
+        reason = "reauth_successful" if self.source == SOURCE_REAUTH else "reconfigure_successful"
+        return self.async_abort(reason=reason, translation_domain=HOMEASSISTANT_DOMAIN)
 
     async def _async_identify(
         self, entered: Credentials, entry: JouloConfigEntry | None
@@ -263,7 +279,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
         return charger_ids(dr.async_get(self.hass), entry)
 
 
-class JouloOptionsFlow(OptionsFlowWithReload):
+class JouloOptionsFlow(OptionsFlow):
     """Handle how often the chargers are polled."""
 
     async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

@@ -4,7 +4,7 @@ The rate limiter of the client keeps all of them within Joulo's limits.
 """
 
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 import logging
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryAuthFailed
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.event import async_call_later, async_track_point_in_utc_time
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 from homeassistant.util import dt as dt_util
@@ -34,14 +35,15 @@ from .api import (
     Response,
 )
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL, DOMAIN
-from .devices import ChargerDevices
+from .devices import ChargerDevices, charger_name
 from .helpers import translated_error
 from .history import SessionHistory
 from .issues import async_clear_missing_scope, async_raise_missing_scope
 from .sessions import queries, transitions
 from .sessions.model import Change
 from .sessions.months import local_day, midnight
-from .sessions.queries import Coverage, Totals
+from .sessions.queries import Coverage, Sums, Totals
+from .vehicles import vehicle_key
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
@@ -63,7 +65,12 @@ _TERMS_EVERY = timedelta(hours=6)
 
 
 _SHOWN_OF_CHARGER = (
-    Change.ACTIVE | Change.PROGRESS | Change.OBSERVED | Change.SESSIONS | Change.SYNC
+    Change.ACTIVE
+    | Change.PROGRESS
+    | Change.OBSERVED
+    | Change.SESSIONS
+    | Change.SYNC
+    | Change.VEHICLES
 )
 
 
@@ -78,9 +85,13 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
     endpoint: Endpoint
 
     def __init__(
-        self, hass: HomeAssistant, entry: JouloConfigEntry, client: JouloClient, interval: timedelta
+        self,
+        hass: HomeAssistant,
+        entry: JouloConfigEntry,
+        client: JouloClient,
+        interval: timedelta | None,
     ) -> None:
-        """Prepare to read every `interval`."""
+        """Prepare to read every `interval`, or never."""
         super().__init__(
             hass,
             _LOGGER,
@@ -100,6 +111,11 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
     @abstractmethod
     def device_keys(self) -> Iterable[str]:
         """Keys of the devices that have entities, also before their first state."""
+
+    @property
+    def subentry_ids(self) -> Mapping[str, str]:
+        """Ids of the subentries that devices belong to, by their keys; empty for those of the account itself."""
+        return {}
 
     @abstractmethod
     async def _async_read(self) -> dict[str, StateT]:
@@ -210,6 +226,9 @@ class ChargerState:
     average_power: float | None
     totals: Totals
     meter_wh: float | None
+    vehicle: str | None
+    """Name of the vehicle whose session it is."""
+    has_vehicles: bool
 
 
 class ChargersCoordinator(JouloCoordinator[ChargerState]):
@@ -277,11 +296,13 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
         return {
             charger.id: ChargerState(
                 charger,
-                queries.newest(state, charger.id, now),
+                session := queries.newest(state, charger.id, now),
                 queries.is_active(state, charger.id),
                 queries.active_power(state, charger.id),
                 queries.totals(state, charger.id),
                 queries.meter_wh(state, charger.id),
+                queries.vehicle_name(state, session),
+                bool(state.fleet.vehicles),
             )
             for charger in self._chargers
         }
@@ -289,10 +310,12 @@ class ChargersCoordinator(JouloCoordinator[ChargerState]):
 
 @dataclass(frozen=True, slots=True)
 class LastSession:
-    """The newest completed session of a charger, and its value in EUR."""
+    """The newest completed session of a charger or a vehicle, its value in EUR, and the name of its vehicle."""
 
     session: ChargingSession | None
     value: float | None
+    vehicle: str | None
+    has_vehicles: bool
 
 
 class SessionsCoordinator(JouloCoordinator[LastSession]):
@@ -314,7 +337,9 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
         self.data = self._last_sessions()
         for unsubscribe in (
             history.async_listen(self._async_follow_active, Change.ACTIVE),
-            history.async_listen(self._async_follow_history, Change.SESSIONS | Change.VALUES),
+            history.async_listen(
+                self._async_follow_history, Change.SESSIONS | Change.VALUES | Change.VEHICLES
+            ),
             chargers.async_add_listener(self._async_follow_chargers),
         ):
             self.config_entry.async_on_unload(unsubscribe)
@@ -367,7 +392,12 @@ class SessionsCoordinator(JouloCoordinator[LastSession]):
     def _last_session(self, charger_id: str) -> LastSession:
         state = self._history.state
         session = queries.last_completed(state, charger_id, dt_util.utcnow())
-        return LastSession(session, queries.value_of(state, session) if session else None)
+        return LastSession(
+            session,
+            queries.value_of(state, session) if session else None,
+            queries.vehicle_name(state, session),
+            bool(state.fleet.vehicles),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -401,10 +431,9 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
         self._silent: set[Endpoint] = set()
         self._answered_at: dict[Endpoint, datetime] = {}
         """Moments of the last requests that the optional endpoints have answered."""
-        self._cancel_midnight = self._wait_for_midnight()
         for unsubscribe in (
             history.async_listen(self._async_follow_history, Change.SESSIONS | Change.SYNC),
-            self._async_stop_waiting,
+            _Midnights(self.hass, self._async_turn_day).async_stop,
         ):
             self.config_entry.async_on_unload(unsubscribe)
 
@@ -491,18 +520,137 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
             {device_key: replace(state, **changes) for device_key, state in self.data.items()}
         )
 
-    def _wait_for_midnight(self) -> CALLBACK_TYPE:
-        tomorrow = local_day(dt_util.utcnow()) + timedelta(days=1)
-        return async_track_point_in_utc_time(
-            self.hass, self._async_turn_day, midnight(tomorrow).astimezone(UTC)
-        )
-
-    @callback
-    def _async_stop_waiting(self) -> None:
-        self._cancel_midnight()
-
     @callback
     def _async_turn_day(self, now: datetime) -> None:
         """Show the new month or year from its first moment."""
-        self._cancel_midnight = self._wait_for_midnight()
         self._update(day=local_day(now))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VehicleState(LastSession):
+    """A vehicle on a day in Amsterdam: what its sessions add up to, its newest completed one, and whether it charges.
+
+    The sums are None until all sessions have been read once. `charger` names the charger at which a
+    session of it is active, and `last_charger` that of its newest completed one.
+    """
+
+    day: date
+    is_charging: bool
+    is_reachable: bool
+    charger: str | None
+    total: Sums | None
+    month: Sums | None
+    year: Sums | None
+    last_charger: str | None
+
+
+class VehiclesCoordinator(JouloCoordinator[VehicleState]):
+    """Follows the history and the chargers: it asks Joulo nothing."""
+
+    endpoint = Endpoint.CHARGERS
+
+    def __init__(self, chargers: ChargersCoordinator, history: SessionHistory) -> None:
+        """Prepare to show the vehicles that the history knows."""
+        super().__init__(chargers.hass, chargers.config_entry, chargers.client, None)
+        self._chargers = chargers
+        self._history = history
+        self._devices = dr.async_get(chargers.hass)
+
+    @callback
+    def async_start(self) -> None:
+        """Show them from now on, until the entry is unloaded."""
+        self.data = self._states()
+        changes = _SHOWN_OF_CHARGER | Change.VALUES
+        for unsubscribe in (
+            self._history.async_listen(self._async_follow, changes),
+            self._chargers.async_add_listener(self._async_follow),
+            _Midnights(self.hass, self._async_follow).async_stop,
+        ):
+            self.config_entry.async_on_unload(unsubscribe)
+
+    @property
+    @override
+    def device_keys(self) -> Iterable[str]:
+        return self.data.keys()
+
+    @property
+    @override
+    def subentry_ids(self) -> Mapping[str, str]:
+        vehicles = self._history.state.fleet.vehicles
+        return {vehicle_key(vehicle.id): vehicle.id for vehicle in vehicles}
+
+    @override
+    async def _async_read(self) -> dict[str, VehicleState]:
+        return self._with_equal_kept(self._states())
+
+    @callback
+    def _async_follow(self, *_: object) -> None:
+        if self._history.state.fleet.vehicles:
+            self._async_show(self._states())
+
+    def _states(self) -> dict[str, VehicleState]:
+        return {
+            vehicle_key(vehicle.id): self._vehicle_state(vehicle.id)
+            for vehicle in self._history.state.fleet.vehicles
+        }
+
+    def _vehicle_state(self, vehicle_id: str) -> VehicleState:
+        state, now = self._history.state, dt_util.utcnow()
+        day = local_day(now)
+        running = queries.running_sessions(state, vehicle_id)
+        last = queries.last_completed_of_vehicle(state, vehicle_id, now)
+        total = month = year = None
+        if state.last_full_read is not None:
+            sessions = queries.vehicle_sessions(state, vehicle_id)
+            of_year = [s for s in sessions if local_day(s.started_at).year == day.year]
+            of_month = [s for s in of_year if local_day(s.started_at).month == day.month]
+            total, month, year = (
+                queries.sums(state, each) for each in (sessions, of_month, of_year)
+            )
+        return VehicleState(
+            day=day,
+            is_charging=any(self._is_charging(session.charger_id) for session in running),
+            is_reachable=self._chargers.last_update_success,
+            charger=self._name(running[-1]) if running else None,
+            total=total,
+            month=month,
+            year=year,
+            session=last,
+            value=queries.value_of(state, last) if last else None,
+            vehicle=queries.vehicle_name(state, last),
+            has_vehicles=True,
+            last_charger=self._name(last) if last else None,
+        )
+
+    def _is_charging(self, charger_id: str) -> bool:
+        shown = self._chargers.data.get(charger_id)
+        return shown is not None and shown.charger.is_charging is True
+
+    def _name(self, session: ChargingSession) -> str | None:
+        name = charger_name(self._devices, self.config_entry, session.charger_id)
+        return name or session.charger_nickname
+
+
+class _Midnights:
+    """Calls an action at every midnight in Amsterdam."""
+
+    def __init__(self, hass: HomeAssistant, action: Callable[[datetime], None]) -> None:
+        self._hass = hass
+        self._action = action
+        self._cancel = self._wait()
+
+    @callback
+    def async_stop(self) -> None:
+        """Call it no more."""
+        self._cancel()
+
+    def _wait(self) -> CALLBACK_TYPE:
+        tomorrow = local_day(dt_util.utcnow()) + timedelta(days=1)
+        return async_track_point_in_utc_time(
+            self._hass, self._async_turn, midnight(tomorrow).astimezone(UTC)
+        )
+
+    @callback
+    def _async_turn(self, now: datetime) -> None:
+        self._cancel = self._wait()
+        self._action(now)

@@ -4,7 +4,12 @@ from dataclasses import dataclass
 
 from homeassistant.config_entries import ConfigEntry
 
-from .coordinator import AccountCoordinator, ChargersCoordinator, SessionsCoordinator
+from .coordinator import (
+    AccountCoordinator,
+    ChargersCoordinator,
+    SessionsCoordinator,
+    VehiclesCoordinator,
+)
 from .history import SessionHistory
 from .sync.publisher import SessionEventPublisher
 
@@ -17,6 +22,7 @@ class JouloData:
     chargers: ChargersCoordinator
     sessions: SessionsCoordinator
     account: AccountCoordinator
+    vehicles: VehiclesCoordinator
     publisher: SessionEventPublisher
 
 

@@ -1,5 +1,6 @@
 """The device registry: chargers below their account, added, renamed and removed without a reload."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -37,10 +38,28 @@ def charger_ids(registry: dr.DeviceRegistry, entry: JouloConfigEntry) -> set[str
     """Return the ids of the chargers that have a device, added in this run or an earlier one."""
     return {
         identifier
-        for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
+        for device in _charger_devices(registry, entry)
         for domain, identifier in device.identifiers
         if domain == DOMAIN and identifier != entry.entry_id
     }
+
+
+@callback
+def charger_name(
+    registry: dr.DeviceRegistry, entry: JouloConfigEntry, charger_id: str
+) -> str | None:
+    """Return the name of a charger in Home Assistant; unknown once its device was removed."""
+    device = registry.async_get_device_by_identifier((DOMAIN, charger_id), entry.entry_id)
+    return (device.name_by_user or device.name) if device else None
+
+
+def _charger_devices(
+    registry: dr.DeviceRegistry, entry: JouloConfigEntry
+) -> Iterator[dr.DeviceEntry]:
+    """Yield the devices of the account and its chargers, without those of its vehicles."""
+    for device in dr.async_entries_for_config_entry(registry, entry.entry_id):
+        if device.config_subentry_id is None:
+            yield device
 
 
 @callback
@@ -48,10 +67,7 @@ def has_charger_since(
     registry: dr.DeviceRegistry, entry: JouloConfigEntry, since: datetime, now: datetime
 ) -> bool:
     """Whether a charger was added after a moment. One of the future is of a clock that was wrong then."""
-    return any(
-        since < device.created_at <= now
-        for device in dr.async_entries_for_config_entry(registry, entry.entry_id)
-    )
+    return any(since < device.created_at <= now for device in _charger_devices(registry, entry))
 
 
 class ChargerDevices:

@@ -29,6 +29,7 @@ _PRIVATE = {
     "id_tag",
     "nickname",
     "slug",
+    "vehicle",
 }
 
 
@@ -65,6 +66,10 @@ async def async_get_config_entry_diagnostics(
         "history": {
             "sessions": queries.coverage(data.history.state).sessions,
             "last_read": data.history.state.last_read,
+        },
+        "vehicles": {
+            "vehicles": len(data.history.state.fleet.vehicles),
+            "sessions_by_rule": queries.sessions_by_rule(data.history.state),
         },
         "account": [_account(state) for state in data.account.data.values()],
     }

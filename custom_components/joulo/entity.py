@@ -167,14 +167,17 @@ class _EntityAdder[StateT, DescriptionT: JouloEntityDescription[Any]]:
     @callback
     def _async_add(self, missing: Iterable[tuple[str, DescriptionT]]) -> None:
         taken = _taken_elsewhere(self._hass, self._entry)
-        new: list[Entity] = []
+        new: dict[str | None, list[Entity]] = {}
         for device_key, description in missing:
             if unique_id(device_key, description.key) in taken:
                 self._async_retry_later(device_key)
             else:
                 self._added.add((device_key, description.key))
-                new.append(self._entity_class(self._coordinator, device_key, description))
-        self._async_add_entities(new)
+                subentry_id = self._coordinator.subentry_ids.get(device_key)
+                entity = self._entity_class(self._coordinator, device_key, description)
+                new.setdefault(subentry_id, []).append(entity)
+        for subentry_id, entities in new.items():
+            self._async_add_entities(entities, config_subentry_id=subentry_id)
 
     @callback
     def _async_retry_later(self, device_key: str) -> None:

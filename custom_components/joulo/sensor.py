@@ -24,7 +24,7 @@ from homeassistant.helpers.typing import StateType
 
 from .api import ChargerStatus, ChargingSession, ConnectionType, Endpoint, ErePosition, Month
 from .const import ERE, EURO, EURO_PER_ERE
-from .coordinator import AccountState, ChargerState, LastSession
+from .coordinator import AccountState, ChargerState, LastSession, VehicleState
 from .data import JouloConfigEntry
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .sessions.ere import ere_credits, net_value
@@ -97,7 +97,7 @@ _STATUS: dict[object, str] = {
 }
 
 
-def _of_session[StateT: (ChargerState, LastSession)](
+def _of_session[StateT: ChargerState | LastSession](
     figure: Callable[[ChargingSession], Value],
 ) -> Callable[[StateT], Value]:
     """Return a figure of the state's session, unknown when there is none."""
@@ -137,6 +137,11 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
     JouloSensorDescription(
         key="active_tag_id",
         value_fn=lambda state: state.session.id_tag if state.session and state.is_active else None,
+    ),
+    JouloSensorDescription(
+        key="active_vehicle",
+        exists_fn=lambda state: state.has_vehicles,
+        value_fn=lambda state: state.vehicle if state.is_active else None,
     ),
     EnergyDescription(
         key="total_energy",
@@ -178,49 +183,62 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
     ),
 )
 
+
+def _last_session[StateT: LastSession]() -> tuple[JouloSensorDescription[StateT], ...]:
+    """Return the sensors of the newest completed session, of a charger or of a vehicle."""
+    return (
+        EnergyDescription(
+            key="last_session_energy",
+            value_fn=_of_session(lambda session: session.kwh),
+        ),
+        EreDescription(
+            key="last_session_ere",
+            value_fn=_of_session(ere_credits),
+        ),
+        EuroDescription(
+            key="last_session_value",
+            value_fn=lambda state: state.value,
+        ),
+        MomentDescription(
+            key="last_session_start",
+            entity_registry_enabled_default=False,
+            value_fn=_of_session(lambda session: session.started_at),
+        ),
+        MomentDescription(
+            key="last_session_end",
+            value_fn=_of_session(lambda session: session.ended_at),
+        ),
+        JouloSensorDescription(
+            key="last_session_duration",
+            device_class=SensorDeviceClass.DURATION,
+            native_unit_of_measurement=UnitOfTime.HOURS,
+            suggested_display_precision=5,
+            value_fn=_of_session(
+                lambda session: shown_hours(duration(session.started_at, session.ended_at))
+            ),
+        ),
+        PowerDescription(
+            key="last_session_average_power",
+            entity_registry_enabled_default=False,
+            value_fn=_of_session(
+                lambda session: average_power(
+                    session.kwh, duration(session.started_at, session.ended_at)
+                )
+            ),
+        ),
+    )
+
+
 LAST_SESSION_SENSORS: tuple[JouloSensorDescription[LastSession], ...] = (
-    EnergyDescription(
-        key="last_session_energy",
-        value_fn=_of_session(lambda session: session.kwh),
-    ),
-    EreDescription(
-        key="last_session_ere",
-        value_fn=_of_session(ere_credits),
-    ),
-    EuroDescription(
-        key="last_session_value",
-        value_fn=lambda state: state.value,
-    ),
-    MomentDescription(
-        key="last_session_start",
-        entity_registry_enabled_default=False,
-        value_fn=_of_session(lambda session: session.started_at),
-    ),
-    MomentDescription(
-        key="last_session_end",
-        value_fn=_of_session(lambda session: session.ended_at),
-    ),
-    JouloSensorDescription(
-        key="last_session_duration",
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.HOURS,
-        suggested_display_precision=5,
-        value_fn=_of_session(
-            lambda session: shown_hours(duration(session.started_at, session.ended_at))
-        ),
-    ),
-    PowerDescription(
-        key="last_session_average_power",
-        entity_registry_enabled_default=False,
-        value_fn=_of_session(
-            lambda session: average_power(
-                session.kwh, duration(session.started_at, session.ended_at)
-            )
-        ),
-    ),
+    *_last_session(),
     JouloSensorDescription(
         key="last_session_tag_id",
         value_fn=_of_session(lambda session: session.id_tag),
+    ),
+    JouloSensorDescription(
+        key="last_session_vehicle",
+        exists_fn=lambda state: state.has_vehicles,
+        value_fn=lambda state: state.vehicle,
     ),
 )
 
@@ -402,6 +420,79 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
 )
 
 
+def _month_begin(state: VehicleState) -> datetime:
+    return midnight(state.day.replace(day=1))
+
+
+def _year_begin(state: VehicleState) -> datetime:
+    return midnight(state.day.replace(month=1, day=1))
+
+
+VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
+    JouloSensorDescription(
+        key="charger",
+        value_fn=lambda state: state.charger,
+    ),
+    EnergyDescription(
+        key="total_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.total.kwh if state.total else None,
+    ),
+    EreDescription(
+        key="total_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.total.ere if state.total else None,
+    ),
+    EnergyDescription(
+        key="month_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.month.kwh if state.month else None,
+        last_reset_fn=_month_begin,
+    ),
+    EreDescription(
+        key="month_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.month.ere if state.month else None,
+        last_reset_fn=_month_begin,
+    ),
+    JouloSensorDescription(
+        key="month_sessions",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.month.completed if state.month else None,
+        last_reset_fn=_month_begin,
+    ),
+    EuroDescription(
+        key="month_value",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.month.value if state.month else None,
+        last_reset_fn=_month_begin,
+    ),
+    EnergyDescription(
+        key="year_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.year.kwh if state.year else None,
+        last_reset_fn=_year_begin,
+    ),
+    EreDescription(
+        key="year_ere",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.year.ere if state.year else None,
+        last_reset_fn=_year_begin,
+    ),
+    EuroDescription(
+        key="year_value",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.year.value if state.year else None,
+        last_reset_fn=_year_begin,
+    ),
+    *_last_session(),
+    JouloSensorDescription(
+        key="last_session_charger",
+        value_fn=lambda state: state.last_charger,
+    ),
+)
+
+
 async def async_setup_entry(
     _hass: HomeAssistant,
     entry: JouloConfigEntry,
@@ -412,6 +503,7 @@ async def async_setup_entry(
     async_add_joulo_entities(data.chargers, CHARGER_SENSORS, JouloSensor, async_add_entities)
     async_add_joulo_entities(data.sessions, LAST_SESSION_SENSORS, JouloSensor, async_add_entities)
     async_add_joulo_entities(data.account, ACCOUNT_SENSORS, JouloSensor, async_add_entities)
+    async_add_joulo_entities(data.vehicles, VEHICLE_SENSORS, JouloSensor, async_add_entities)
 
 
 class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):

@@ -1,5 +1,6 @@
 """Everything that is asked of the charging history: pure functions of its state."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from ..api import ChargingSession
 from .ere import ere_credits
 from .figures import average_power, duration, sum_known
 from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
-from .vehicles import Vehicle, attribute
+from .vehicles import Rule, Vehicle, attribute, comparable
 
 _NONE = ChargerHistory()
 
@@ -30,6 +31,16 @@ class Sums:
     ere: float | None
     value: float | None
     completed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TagUse:
+    """A tag as Joulo sent it last, in how many sessions it was used, and when and on which charger last."""
+
+    tag: str
+    sessions: int
+    last: datetime
+    charger_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,9 +146,34 @@ def totals(state: HistoryState, charger_id: str) -> Totals:
     )
 
 
+def tag_uses(state: HistoryState) -> list[TagUse]:
+    """Return the tags of all sessions, the one that was used last first; spellings of one tag count together."""
+    uses: dict[str, TagUse] = {}
+    sessions = (each for charger in state.chargers.values() for each in charger.timeline)
+    for session in sorted(sessions, key=lambda session: session.started_at):
+        if session.id_tag is not None:
+            key = comparable(session.id_tag)
+            count = uses[key].sessions + 1 if key in uses else 1
+            uses[key] = TagUse(session.id_tag, count, session.started_at, session.charger_id)
+    return sorted(uses.values(), key=lambda use: use.last, reverse=True)
+
+
 def vehicle_of(state: HistoryState, session: ChargingSession) -> Vehicle | None:
     """Return the vehicle whose session it is; None for nobody's."""
     return state.fleet.find(attribute(session, state.fleet).vehicle_id)
+
+
+def vehicle_name(state: HistoryState, session: ChargingSession | None) -> str | None:
+    """Return the name of the vehicle whose session it is; None for nobody's."""
+    vehicle = vehicle_of(state, session) if session else None
+    return vehicle.name if vehicle else None
+
+
+def sessions_by_rule(state: HistoryState) -> dict[Rule, int]:
+    """Return how many sessions each rule has given to a vehicle, or to nobody."""
+    sessions = (each for charger in state.chargers.values() for each in charger.timeline)
+    rules = Counter(attribute(session, state.fleet).rule for session in sessions)
+    return {rule: rules[rule] for rule in Rule}
 
 
 def vehicle_sessions(state: HistoryState, vehicle_id: str) -> list[ChargingSession]:

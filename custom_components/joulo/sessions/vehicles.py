@@ -1,6 +1,6 @@
 """Whose session it is: the vehicle of each charging session, by what was said by hand, its tag, or its charger."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -10,6 +10,9 @@ from ..api import ChargingSession
 
 NOBODY = ""
 """In the place of a vehicle's id, for a session of which was said by hand that it is nobody's."""
+
+_SHOWN_OF_TAG = 4
+"""Characters at the end of a tag by which its owner knows it."""
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
 
@@ -62,6 +65,23 @@ class Attribution(NamedTuple):
 def comparable(tag: str) -> str:
     """Return a tag without what readers write differently: case, spaces, colons and hyphens."""
     return "".join(tag.split()).replace(":", "").replace("-", "").casefold()
+
+
+def tag_ends(tags: Iterable[str]) -> dict[str, str]:
+    """Return for each tag the last characters that tell it from the others: four, or more, but never all.
+
+    A whole tag opens chargers, so it is shown nowhere.
+    """
+    known = {tag: comparable(tag).upper() for tag in tags}
+    ends: dict[str, str] = {}
+    for tag, text in known.items():
+        others = {other for other in known.values() if other != text}
+        longest = max(len(text) - 1, 0)
+        length = min(_SHOWN_OF_TAG, longest)
+        while length < longest and any(other.endswith(text[-length:]) for other in others):
+            length += 1
+        ends[tag] = text[-length:] if length else ""
+    return ends
 
 
 def attribute(session: ChargingSession, fleet: Fleet) -> Attribution:

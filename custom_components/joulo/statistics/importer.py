@@ -33,7 +33,7 @@ from homeassistant.util.hass_dict import HassKey
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..const import DOMAIN
-from ..devices import charger_ids
+from ..devices import charger_ids, charger_name
 from ..history import SessionHistory, async_stored_state
 from ..sessions import queries, transitions
 from ..sessions.hourly import HourlyAmounts
@@ -200,7 +200,7 @@ class StatisticsImporter:
             _changes,
             self._hass,
             self.history.state.statistics[charger_id],
-            self._charger_name(charger_id),
+            charger_name(self._devices, self.entry, charger_id),
             partial(charger_series, [*others, self.history.state], charger_id, dt_util.utcnow()),
         )
         for change in changes:
@@ -227,13 +227,6 @@ class StatisticsImporter:
         running = {importer.entry.entry_id: importer.history.state for importer in self._importers}
         states = stored | running
         return [state for entry_id, state in states.items() if entry_id != self.entry.entry_id]
-
-    def _charger_name(self, charger_id: str) -> str | None:
-        """Return the name of a charger in Home Assistant; unknown once its device was removed."""
-        device = self._devices.async_get_device_by_identifier(
-            (DOMAIN, charger_id), self.entry.entry_id
-        )
-        return (device.name_by_user or device.name) if device else None
 
 
 class _Change(NamedTuple):

@@ -1,0 +1,173 @@
+"""Adds and changes the vehicles of an account: subentries, in the user interface."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.const import CONF_NAME
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.selector import (
+    DateSelector,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
+from homeassistant.util import dt as dt_util
+import probatio
+
+from .data import JouloConfigEntry
+from .devices import charger_ids, charger_name
+from .localizer import Localizer, async_localizer
+from .sessions import queries
+from .sessions.vehicles import comparable, tag_ends
+from .vehicles import CONF_CHARGERS, CONF_SINCE, CONF_TAGS, since_of, vehicle_subentries
+
+
+class VehicleFlow(ConfigSubentryFlow):
+    """Handle what a user enters about a vehicle."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask about a new vehicle."""
+        return self._ask("user", user_input, None)
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask what has changed about a vehicle."""
+        return self._ask("reconfigure", user_input, self._get_reconfigure_subentry())
+
+    def _ask(
+        self, step_id: str, user_input: dict[str, Any] | None, vehicle: ConfigSubentry | None
+    ) -> SubentryFlowResult:
+        """Show the form until it fits the other vehicles, then add the vehicle or change it."""
+        entry: JouloConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            # The tags to choose from come from the history.
+            return self.async_abort(reason="entry_not_loaded")
+        errors: dict[str, str] = {}
+        placeholders: dict[str, str] = {}
+        if user_input is not None:
+            name, data = user_input[CONF_NAME].strip(), _data_of(user_input)
+            errors, placeholders = _conflicts(entry, vehicle, name, data)
+            if not errors:
+                if vehicle is None:
+                    return self.async_create_entry(title=name, data=data)
+                return self.async_update_and_abort(entry, vehicle, title=name, data=data)
+        known = {CONF_NAME: vehicle.title, **vehicle.data} if vehicle else {}
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=self.add_suggested_values_to_schema(
+                self._form(entry, vehicle), user_input or known
+            ),
+            errors=errors,
+            description_placeholders=placeholders,
+        )
+
+    def _form(self, entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> probatio.Schema:
+        registry = dr.async_get(self.hass)
+        chargers = [
+            SelectOptionDict(
+                value=charger_id, label=charger_name(registry, entry, charger_id) or charger_id
+            )
+            for charger_id in sorted(charger_ids(registry, entry))
+        ]
+        return probatio.Schema(
+            {
+                probatio.Required(CONF_NAME): TextSelector(),
+                probatio.Optional(CONF_TAGS, default=[]): SelectSelector(
+                    SelectSelectorConfig(
+                        options=list(self._tag_options(entry, vehicle)),
+                        multiple=True,
+                        custom_value=True,
+                        mode=SelectSelectorMode.DROPDOWN,
+                    )
+                ),
+                probatio.Optional(CONF_CHARGERS, default=[]): SelectSelector(
+                    SelectSelectorConfig(
+                        options=chargers, multiple=True, mode=SelectSelectorMode.DROPDOWN
+                    )
+                ),
+                probatio.Optional(CONF_SINCE): DateSelector(),
+            }
+        )
+
+    def _tag_options(
+        self, entry: JouloConfigEntry, vehicle: ConfigSubentry | None
+    ) -> Iterator[SelectOptionDict]:
+        """Yield the tags of the history, newest use first, then those of other vehicles; each by its end only."""
+        localizer = async_localizer(self.hass)
+        owners = {
+            comparable(tag): other.title
+            for other in vehicle_subentries(entry)
+            if vehicle is None or other.subentry_id != vehicle.subentry_id
+            for tag in other.data[CONF_TAGS]
+        }
+        uses = queries.tag_uses(entry.runtime_data.history.state)
+        used = {comparable(use.tag) for use in uses}
+        stored = [
+            tag
+            for tag in (vehicle.data[CONF_TAGS] if vehicle else ())
+            if comparable(tag) not in used
+        ]
+        # As this vehicle spells them, so that they are shown as chosen.
+        own = {comparable(tag): tag for tag in (vehicle.data[CONF_TAGS] if vehicle else ())}
+        ends = tag_ends([*(use.tag for use in uses), *stored])
+        for use in sorted(uses, key=lambda use: comparable(use.tag) in owners):
+            key = comparable(use.tag)
+            label = localizer.text(
+                "tag_use" if use.sessions > 1 else "tag_used_once",
+                end=ends[use.tag],
+                sessions=str(use.sessions),
+                last=_day(localizer, use.last),
+            )
+            if key in owners:
+                label = f"{label} · {owners[key]}"
+            yield SelectOptionDict(value=own.get(key, use.tag), label=label)
+        for tag in stored:
+            yield SelectOptionDict(value=tag, label=localizer.text("tag", end=ends[tag]))
+
+
+def _day(localizer: Localizer, moment: datetime) -> str:
+    """Return the day of a moment, without its year."""
+    day = dt_util.as_local(moment)
+    return localizer.text(f"day_of_month_{day.month}", day=str(day.day))
+
+
+def _data_of(user_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the data of a vehicle, with each tag once."""
+    tags = {comparable(tag): tag.strip() for tag in user_input.get(CONF_TAGS, ()) if tag.strip()}
+    data: dict[str, Any] = {
+        CONF_TAGS: list(tags.values()),
+        CONF_CHARGERS: list(user_input.get(CONF_CHARGERS, ())),
+    }
+    if since := user_input.get(CONF_SINCE):
+        data[CONF_SINCE] = since
+    return data
+
+
+def _conflicts(
+    entry: JouloConfigEntry, vehicle: ConfigSubentry | None, name: str, data: dict[str, Any]
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the errors by field, and the name of the vehicle with which a tag or a charger is shared."""
+    tags = {comparable(tag) for tag in data[CONF_TAGS]}
+    for other in vehicle_subentries(entry):
+        if vehicle is not None and other.subentry_id == vehicle.subentry_id:
+            continue
+        shared = {"vehicle": other.title}
+        if other.title.casefold() == name.casefold():
+            return {CONF_NAME: "name_taken"}, shared
+        if since_of(dict(other.data)) != since_of(data):
+            continue
+        if tags & {comparable(tag) for tag in other.data[CONF_TAGS]}:
+            return {CONF_TAGS: "tag_taken"}, shared
+        if {*data[CONF_CHARGERS]} & {*other.data[CONF_CHARGERS]}:
+            return {CONF_CHARGERS: "charger_taken"}, shared
+    return {}, {}

@@ -1,0 +1,275 @@
+"""Vehicles: adding and changing one in the user interface, and what it shows of its whole past."""
+
+from datetime import timedelta
+from math import fsum
+from typing import Any
+
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigSubentry
+from homeassistant.core import HomeAssistant
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
+
+from custom_components.joulo.const import DOMAIN
+from tests.home import Home
+from tests.simulator import (
+    GARAGE_ID,
+    OPRIT_ID,
+    SimulatedAccount,
+    SimulatedCloud,
+    SimulatedSession,
+)
+
+TAG = "04A3B2C1"
+TAG_OF_ANOTHER = "0499B2C1"
+
+
+@pytest.fixture
+def account(account: SimulatedAccount) -> SimulatedAccount:
+    """Return the recent account, in which two cards were used; with the second of them once."""
+    garage = account.sessions_of(GARAGE_ID)
+    for session in garage[:4]:
+        session.tag = TAG
+    garage[5].tag = TAG_OF_ANOTHER
+    return account
+
+
+async def open_form(
+    hass: HomeAssistant, entry: MockConfigEntry, vehicle: ConfigSubentry | None = None
+) -> Any:
+    """Open the form for a new vehicle, or for one that there is."""
+    context: Any = {"source": SOURCE_USER if vehicle is None else SOURCE_RECONFIGURE}
+    if vehicle is not None:
+        context["subentry_id"] = vehicle.subentry_id
+    return await hass.config_entries.subentries.async_init(
+        (entry.entry_id, "vehicle"), context=context
+    )
+
+
+async def submit(hass: HomeAssistant, form: Any, name: str, **data: Any) -> Any:
+    """Submit a form, and wait for the reload that may follow."""
+    result = await hass.config_entries.subentries.async_configure(
+        form["flow_id"], {"name": name, "tags": [], "chargers": [], **data}
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return result
+
+
+async def add_vehicle(
+    hass: HomeAssistant, entry: MockConfigEntry, name: str = "Zoe", **data: Any
+) -> ConfigSubentry:
+    """Add a vehicle, and return its subentry."""
+    before = {*entry.subentries}
+    result = await submit(hass, await open_form(hass, entry), name, **data)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    (new,) = {*entry.subentries} - before
+    return entry.subentries[new]
+
+
+def options(form: Any, field: str) -> dict[str, str]:
+    """Return the labels of a form's choices, by value."""
+    choices = form["data_schema"].schema[field].config["options"]
+    return {choice["value"]: choice["label"] for choice in choices}
+
+
+# The form
+
+
+@pytest.mark.parametrize(
+    ("language", "often", "once"),
+    [
+        ("en", "…3B2C1 · 4 sessions · last on ", "…9B2C1 · 1 session · on "),
+        ("nl", "…3B2C1 · 4 sessies · laatst op ", "…9B2C1 · 1 sessie · op "),
+    ],
+)
+async def test_the_form_offers_the_tags_of_the_history_by_their_ends(
+    hass: HomeAssistant,
+    home: Home,
+    account: SimulatedAccount,
+    language: str,
+    often: str,
+    once: str,
+) -> None:
+    """The two end alike, so as many characters are shown as tell them apart."""
+    await home.read_all()
+    hass.config.language = language
+    await home.reload()
+    form = await open_form(hass, home.entry)
+    labels = options(form, "tags")
+    assert labels[TAG].startswith(often)
+    assert labels[TAG_OF_ANOTHER].startswith(once)
+    assert not any(tag in label for tag in labels for label in labels.values())
+    last = {
+        tag: max(each.started_at for each in account.sessions if each.tag == tag) for tag in labels
+    }
+    assert list(labels) == sorted(labels, key=lambda tag: last[tag], reverse=True)
+    assert options(form, "chargers")[GARAGE_ID] == "Garage"
+
+
+async def test_tags_of_another_vehicle_stand_behind_the_others_with_its_name(
+    hass: HomeAssistant, home: Home
+) -> None:
+    await home.read_all()
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    *others, (tag, label) = options(await open_form(hass, home.entry), "tags").items()
+    assert tag == TAG
+    assert label.endswith(" · Zoe")
+    assert not any("Zoe" in label for _, label in others)
+    own = options(await open_form(hass, home.entry, zoe), "tags")
+    assert not own[TAG].endswith("Zoe")
+
+
+async def test_a_tag_is_known_however_it_is_written(hass: HomeAssistant, home: Home) -> None:
+    await home.read_all()
+    zoe = await add_vehicle(hass, home.entry, tags=["04:a3-b2 c1", TAG, " "])
+    assert zoe.data == {"tags": [TAG], "chargers": []}
+    assert home.number("sensor.zoe_total_energy") > 0
+
+
+async def test_a_tag_that_was_never_used_is_offered_by_its_end(
+    hass: HomeAssistant, home: Home
+) -> None:
+    zoe = await add_vehicle(hass, home.entry, tags=["NEVERUSED1234"])
+    form = await open_form(hass, home.entry, zoe)
+    assert options(form, "tags")["NEVERUSED1234"] == "…1234"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "field", "error"),
+    [
+        ("zoe", {}, "name", "name_taken"),
+        ("ID.3", {"tags": ["04:A3:B2:C1"]}, "tags", "tag_taken"),
+        ("ID.3", {"chargers": [OPRIT_ID]}, "chargers", "charger_taken"),
+    ],
+)
+async def test_what_another_vehicle_has_is_refused(
+    hass: HomeAssistant, home: Home, name: str, data: dict[str, Any], field: str, error: str
+) -> None:
+    await add_vehicle(hass, home.entry, tags=[TAG], chargers=[OPRIT_ID])
+    form = await submit(hass, await open_form(hass, home.entry), name, **data)
+    assert form["errors"] == {field: error}
+    assert form["description_placeholders"] == {"vehicle": "Zoe"}
+    result = (
+        await submit(hass, form, "ID.3", **data, since="2026-06-01") if field != "name" else form
+    )
+    assert (result["type"] is FlowResultType.CREATE_ENTRY) is (field != "name")
+
+
+async def test_without_the_history_there_is_nothing_to_choose_from(
+    hass: HomeAssistant, home: Home
+) -> None:
+    await home.unload()
+    form = await open_form(hass, home.entry)
+    assert (form["type"], form["reason"]) == (FlowResultType.ABORT, "entry_not_loaded")
+
+
+# What it shows
+
+
+async def test_a_new_vehicle_has_its_whole_past_after_one_reload(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount, cloud: SimulatedCloud
+) -> None:
+    await home.read_all()
+    cloud.forget_requests()
+    await add_vehicle(hass, home.entry, tags=[TAG], chargers=[OPRIT_ID])
+    own = [
+        session
+        for session in account.completed()
+        if session.tag == TAG or (session.tag is None and session.charger_id == OPRIT_ID)
+    ]
+    assert home.number("sensor.zoe_total_energy") == pytest.approx(kwh(own), abs=0.01)
+    newest = max(own, key=lambda session: session.started_at)
+    assert home.number("sensor.zoe_last_session_energy") == pytest.approx(kwh([newest]), abs=0.01)
+    name = account.charger(newest.charger_id).nickname
+    assert home.state("sensor.zoe_last_session_charger") == name
+    assert len([request for request in cloud.requests if request.path == "/chargers"]) <= 1
+    assert cloud.refused() == []
+
+
+async def test_vehicles_and_nobody_add_up_to_the_chargers(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    await add_vehicle(hass, home.entry, "ID.3", chargers=[OPRIT_ID])
+    nobodys = [
+        session
+        for session in account.completed()
+        if session.tag != TAG and (session.tag is not None or session.charger_id != OPRIT_ID)
+    ]
+    vehicles = fsum(home.number(f"sensor.{name}_total_energy") for name in ("zoe", "id_3"))
+    assert vehicles + kwh(nobodys) == pytest.approx(account.energy_total(), abs=0.01)
+
+
+async def test_a_running_session_shows_where_the_vehicle_charges(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    assert home.state("binary_sensor.zoe_charging") == "off"
+    assert home.state("sensor.zoe_charger") == "unknown"
+    account.start_session(GARAGE_ID, power_kw=7.4, tag=TAG)
+    await home.poll(2)
+    assert home.state("binary_sensor.zoe_charging") == "on"
+    assert home.state("sensor.zoe_charger") == "Garage"
+    assert home.state("sensor.garage_active_vehicle") == "Zoe"
+    account.end_session(GARAGE_ID)
+    await home.poll()
+    assert home.state("sensor.garage_active_vehicle") == "unknown"
+    await home.poll(11)
+    assert home.state("sensor.garage_last_session_vehicle") == "Zoe"
+
+
+async def test_a_charger_has_no_vehicle_before_there_is_one(home: Home) -> None:
+    assert home.hass.states.get("sensor.garage_active_vehicle") is None
+
+
+# The device
+
+
+async def test_a_vehicle_stays_however_often_the_chargers_are_polled(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    account.remove_charger(OPRIT_ID)
+    await home.poll(10)
+    registry = dr.async_get(hass)
+    device = registry.async_get_device_by_identifier(
+        (DOMAIN, f"vehicle_{zoe.subentry_id}"), home.entry.entry_id
+    )
+    assert device is not None
+    assert device.config_subentry_id == zoe.subentry_id
+    assert not registry.async_get_device_by_identifier((DOMAIN, OPRIT_ID), home.entry.entry_id)
+
+
+async def test_a_vehicle_goes_with_its_subentry(hass: HomeAssistant, home: Home) -> None:
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    hass.config_entries.async_remove_subentry(home.entry, zoe.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    entities = er.async_entries_for_config_entry(er.async_get(hass), home.entry.entry_id)
+    assert not [each for each in entities if each.unique_id.startswith("vehicle_")]
+    assert hass.states.get("sensor.zoe_total_energy") is None
+
+
+async def test_a_change_reloads_once(
+    hass: HomeAssistant, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    history = home.entry.runtime_data.history
+    form = await open_form(hass, home.entry, zoe)
+    await submit(hass, form, "Zoe R110", tags=[TAG])
+    assert home.entry.runtime_data.history is not history
+    history = home.entry.runtime_data.history
+    hass.config_entries.async_update_entry(home.entry, unique_id="told later")
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert home.entry.runtime_data.history is history, "nothing that set-up depends on"
+    assert "update listener" not in caplog.text
+
+
+def kwh(sessions: list[SimulatedSession]) -> float:
+    """Return what sessions have delivered by Joulo's books."""
+    return fsum(
+        float(session.kwh_at(session.started_at + timedelta(days=9))) for session in sessions
+    )
