@@ -1,5 +1,7 @@
-"""The calendar of a charger: every charging session that is known of it."""
+"""The calendars of chargers and vehicles: every charging session that is known of each."""
 
+from abc import abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import override
@@ -10,12 +12,14 @@ from homeassistant.components.calendar import (
     CalendarEvent,
 )
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession
-from .coordinator import ChargerState
+from .coordinator import ChargerState, VehicleState
 from .data import JouloConfigEntry
+from .devices import charger_names
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .localizer import Localizer, async_localizer
 from .sessions import queries
@@ -32,11 +36,16 @@ _SHORTEST = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class JouloCalendarDescription(JouloEntityDescription[ChargerState], CalendarEntityDescription):
+class JouloCalendarDescription[StateT](JouloEntityDescription[StateT], CalendarEntityDescription):
     """Description of a calendar. It only names the entity."""
 
 
-CHARGER_CALENDARS = (JouloCalendarDescription(key="charging_sessions"),)
+CHARGER_CALENDARS: tuple[JouloCalendarDescription[ChargerState], ...] = (
+    JouloCalendarDescription(key="charging_sessions"),
+)
+VEHICLE_CALENDARS: tuple[JouloCalendarDescription[VehicleState], ...] = (
+    JouloCalendarDescription(key="charging_sessions"),
+)
 
 
 async def async_setup_entry(
@@ -44,23 +53,35 @@ async def async_setup_entry(
     entry: JouloConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the calendars of the chargers."""
-    async_add_joulo_entities(
-        entry.runtime_data.chargers, CHARGER_CALENDARS, JouloCalendar, async_add_entities
-    )
+    """Add the calendars of the chargers and the vehicles."""
+    data = entry.runtime_data
+    async_add_joulo_entities(data.chargers, CHARGER_CALENDARS, ChargerCalendar, async_add_entities)
+    async_add_joulo_entities(data.vehicles, VEHICLE_CALENDARS, VehicleCalendar, async_add_entities)
 
 
-class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
-    """The charging sessions of a charger, from the history: no request is sent."""
+class JouloCalendar[StateT](JouloEntity[StateT], CalendarEntity):
+    """Charging sessions, from the history: no request is sent."""
 
-    entity_description: JouloCalendarDescription
+    entity_description: JouloCalendarDescription[StateT]
     _event: CalendarEvent | None = None
     _span: tuple[str, datetime, datetime] | None = None
     _session: ChargingSession | None = None
 
+    @abstractmethod
+    def _running(self, state: StateT) -> ChargingSession | None:
+        """Return the session that is active."""
+
+    @abstractmethod
+    def _sessions(self, history: HistoryState) -> Sequence[ChargingSession]:
+        """Return all sessions, oldest first."""
+
+    def _charger_names(self) -> Mapping[str, str]:
+        """Return the names of chargers that events are to name, by id."""
+        return {}
+
     @override
-    def _shown(self, state: ChargerState) -> object:
-        return state.session if state.is_active else None
+    def _shown(self, state: StateT) -> object:
+        return self._running(state)
 
     @callback
     @override
@@ -75,9 +96,9 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         """The active session; none is ever planned."""
         # Home Assistant asks also when the charger has just gone.
         state = self.coordinator.data.get(self._device_key)
-        if state is None or state.session is None or not state.is_active:
+        if state is None or (session := self._running(state)) is None:
             return None
-        session, writer = state.session, self._writer()
+        writer = self._writer()
         span = (session.id, session.started_at, writer.end(session))
         if self._event is None or span != self._span:
             self._span, self._event = span, writer.event(session)
@@ -93,31 +114,66 @@ class JouloCalendar(JouloEntity[ChargerState], CalendarEntity):
         self, hass: HomeAssistant, start_date: datetime, end_date: datetime
     ) -> list[CalendarEvent]:
         """Return the sessions that lie in a span of time, in whole or in part. Made in a thread."""
-        return await hass.async_add_executor_job(self._writer().events, start_date, end_date)
+        writer = self._writer()
+
+        def events() -> list[CalendarEvent]:
+            return writer.events(self._sessions(writer.history), start_date, end_date)
+
+        return await hass.async_add_executor_job(events)
 
     def _writer(self) -> _EventWriter:
         return _EventWriter(
             self.coordinator.config_entry.runtime_data.history.state,
-            self._device_key,
+            self._charger_names(),
             async_localizer(self.hass),
             dt_util.utcnow(),
         )
 
 
+class ChargerCalendar(JouloCalendar[ChargerState]):
+    """The charging sessions of a charger."""
+
+    @override
+    def _running(self, state: ChargerState) -> ChargingSession | None:
+        return state.session if state.is_active else None
+
+    @override
+    def _sessions(self, history: HistoryState) -> Sequence[ChargingSession]:
+        return queries.timeline(history, self._device_key)
+
+
+class VehicleCalendar(JouloCalendar[VehicleState]):
+    """The charging sessions of a vehicle, each with the name of its charger."""
+
+    @override
+    def _running(self, state: VehicleState) -> ChargingSession | None:
+        return state.running
+
+    @override
+    def _sessions(self, history: HistoryState) -> Sequence[ChargingSession]:
+        return queries.vehicle_sessions(history, self.coordinator.subentry_ids[self._device_key])
+
+    @override
+    def _charger_names(self) -> Mapping[str, str]:
+        return charger_names(dr.async_get(self.hass), self.coordinator.config_entry)
+
+
 @dataclass(frozen=True, slots=True)
 class _EventWriter:
-    """Writes sessions of a charger as calendar events, by the history at a moment."""
+    """Writes sessions as calendar events, by the history at a moment; with the names of their chargers, if given."""
 
     history: HistoryState
-    charger_id: str
+    charger_names: Mapping[str, str]
     localizer: Localizer
     now: datetime
 
-    def events(self, start: datetime, end: datetime) -> list[CalendarEvent]:
+    def events(
+        self, sessions: Iterable[ChargingSession], start: datetime, end: datetime
+    ) -> list[CalendarEvent]:
         """Return the sessions that lie between two moments, in whole or in part."""
         return [
             self.event(session)
-            for session in queries.timeline(self.history, self.charger_id)
+            for session in sessions
             if session.started_at < end and self.end(session) > start
         ]
 
@@ -138,22 +194,28 @@ class _EventWriter:
         Assistant compares local times, also in the night in which the clock goes back.
         """
         end = session.ended_at or hour_of(self.now + _LEAST_AHEAD) + HOUR
-        charger = self.history.chargers[self.charger_id]
+        charger = self.history.chargers[session.charger_id]
         if session.ended_at is None and charger.active != session.id:
             end = min(end, session.started_at + MAX_OPEN)
         behind = _on_the_wall(session.started_at) - _on_the_wall(end)
         return end if behind < timedelta() else end + behind + _SHORTEST
 
     def summary(self, session: ChargingSession) -> str:
-        """Return the energy of a session, if it is known."""
-        if session.kwh is None:
-            return self.localizer.text("charging_session")
-        return f"{self.localizer.number(session.kwh, 2)} kWh"
+        """Return the energy of a session, if it is known, and where it was."""
+        parts = [
+            self.localizer.text("charging_session")
+            if session.kwh is None
+            else f"{self.localizer.number(session.kwh, 2)} kWh"
+        ]
+        if self.charger_names:
+            name = self.charger_names.get(session.charger_id) or session.charger_nickname
+            parts += [name] if name else []
+        return " · ".join(parts)
 
     def description(self, session: ChargingSession) -> str:
         """Return what is known beside the energy; no RFID tag, which opens chargers."""
         lines = [] if session.ended_at else [self.localizer.text("session_runs")]
-        attributes = as_attributes(session, queries.value_of(self.history, session))
+        attributes = as_attributes(session, queries.value_of(self.history, session), None)
         lines.extend(
             self.localizer.text(f"session_{key}", figure=self.localizer.number(attributes[key], 2))
             for key in ("ere_credits", "value_eur", "average_power_kw")

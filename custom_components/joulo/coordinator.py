@@ -530,13 +530,14 @@ class AccountCoordinator(JouloCoordinator[AccountState]):
 class VehicleState(LastSession):
     """A vehicle on a day in Amsterdam: what its sessions add up to, its newest completed one, and whether it charges.
 
-    The sums are None until all sessions have been read once. `charger` names the charger at which a
-    session of it is active, and `last_charger` that of its newest completed one.
+    The sums are None until all sessions have been read once. `running` is the session of it that is
+    active, the newest of two, `charger` the name of its charger, and `last_charger` that of its newest completed one.
     """
 
     day: date
     is_charging: bool
     is_reachable: bool
+    running: ChargingSession | None
     charger: str | None
     total: Sums | None
     month: Sums | None
@@ -611,6 +612,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             day=day,
             is_charging=any(self._is_charging(session.charger_id) for session in running),
             is_reachable=self._chargers.last_update_success,
+            running=running[-1] if running else None,
             charger=self._name(running[-1]) if running else None,
             total=total,
             month=month,

@@ -45,6 +45,17 @@ def charger_ids(registry: dr.DeviceRegistry, entry: JouloConfigEntry) -> set[str
 
 
 @callback
+def charger_names(registry: dr.DeviceRegistry, entry: JouloConfigEntry) -> dict[str, str]:
+    """Return the names of the chargers in Home Assistant, by id."""
+    return {
+        identifier: name
+        for device in _charger_devices(registry, entry)
+        for _, identifier in device.identifiers
+        if (name := device.name_by_user or device.name) and identifier != entry.entry_id
+    }
+
+
+@callback
 def charger_name(
     registry: dr.DeviceRegistry, entry: JouloConfigEntry, charger_id: str
 ) -> str | None:

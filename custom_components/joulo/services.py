@@ -22,11 +22,12 @@ import probatio
 from .api import ChargingSession
 from .const import DOMAIN
 from .data import JouloConfigEntry
-from .devices import charger_ids
+from .devices import charger_ids, charger_names
 from .helpers import async_send_command
 from .localizer import Localizer, async_localizer
 from .sessions import queries
 from .sessions.model import HistoryState
+from .sessions.vehicles import attribute, comparable
 from .statement import Row, as_csv, row, totals
 
 ATTR_END: Final = "end"
@@ -98,7 +99,7 @@ def async_setup_services(hass: HomeAssistant) -> None:
 async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
     """Answer with completed sessions and their totals, from the history: no request is sent."""
     await async_load_integrations(call.hass, {DOMAIN})
-    entry, chargers = _account_and_chargers(call)
+    entry, chargers, vehicle_id = _account_and_target(call)
     start, end = _period(call)
     state = entry.runtime_data.history.state
     if not queries.has_read_since(state, start):
@@ -106,11 +107,12 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
     selection = _Selection(
         history=state,
         charger_ids=chargers,
+        vehicle_id=vehicle_id,
         start=start,
         end=end,
         tag_id=call.data.get(ATTR_TAG_ID),
         price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
-        charger_names=_charger_names(call.hass, entry),
+        charger_names=charger_names(dr.async_get(call.hass), entry),
     )
     localizer = async_localizer(call.hass)
     is_csv = call.data[ATTR_FORMAT] == FORMAT_CSV
@@ -138,11 +140,13 @@ class _Selection:
     history: HistoryState
     charger_ids: set[str]
     """Empty for all chargers."""
+    vehicle_id: str | None
+    """None for all vehicles, and for nobody's sessions too."""
     start: datetime | None
     end: datetime | None
     tag_id: str | None
     price_per_kwh: float | None
-    charger_names: dict[str, str | None]
+    charger_names: dict[str, str]
 
     def rows(self) -> list[Row]:
         """Return a row for every session, oldest first."""
@@ -156,6 +160,7 @@ class _Selection:
             row(
                 session,
                 queries.value_of(self.history, session),
+                queries.vehicle_name(self.history, session),
                 charger_name=self.charger_names.get(session.charger_id) or session.charger_nickname,
                 price_per_kwh=self.price_per_kwh,
             )
@@ -166,8 +171,12 @@ class _Selection:
         return (
             (self.start is None or self.start <= session.started_at)
             and (self.end is None or session.started_at < self.end)
-            and (self.tag_id is None or session.id_tag == self.tag_id)
+            and (self.tag_id is None or comparable(session.id_tag or "") == comparable(self.tag_id))
+            and (self.vehicle_id is None or self._vehicle_of(session) == self.vehicle_id)
         )
+
+    def _vehicle_of(self, session: ChargingSession) -> str | None:
+        return attribute(session, self.history.fleet).vehicle_id
 
 
 def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dict[str, Any]:  # noqa: FBT001
@@ -192,22 +201,23 @@ def _incomplete(coverage: queries.Coverage) -> ServiceValidationError:
     )
 
 
-def _account_and_chargers(call: ServiceCall) -> tuple[JouloConfigEntry, set[str]]:
-    """Return the account, and the id of the charger that is named; none means all."""
+def _account_and_target(call: ServiceCall) -> tuple[JouloConfigEntry, set[str], str | None]:
+    """Return the account, and the id of the charger or the vehicle that is named; none means all."""
     entry: JouloConfigEntry
     entry_id = call.data.get(ATTR_CONFIG_ENTRY_ID)
     if (device_id := call.data.get(ATTR_DEVICE_ID)) is None:
-        return service.async_get_config_entry(call.hass, DOMAIN, entry_id), set()
+        return service.async_get_config_entry(call.hass, DOMAIN, entry_id), set(), None
     device, entry = service.async_get_device_and_config_entry(call.hass, DOMAIN, device_id)
     chargers = charger_ids(dr.async_get(call.hass), entry)
     named = chargers & {identifier for _, identifier in device.identifiers}
-    if not named or entry_id not in (None, entry.entry_id):
+    vehicle_id = device.config_subentry_id
+    if not (named or vehicle_id) or entry_id not in (None, entry.entry_id):
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="not_a_charger",
             translation_placeholders={"device": device.name_by_user or device.name or device_id},
         )
-    return entry, named
+    return entry, named, vehicle_id
 
 
 def _period(call: ServiceCall) -> tuple[datetime | None, datetime | None]:
@@ -226,12 +236,3 @@ def _moment(when: date, *, following: bool = False) -> datetime:
         return when if when.tzinfo else when.replace(tzinfo=dt_util.get_default_time_zone())
     # The calendar ends with 9999-12-31, which some write for "forever".
     return dt_util.start_of_local_day(min(when, date.max - _DAY) + _DAY if following else when)
-
-
-def _charger_names(hass: HomeAssistant, entry: JouloConfigEntry) -> dict[str, str | None]:
-    """Return what the chargers are called here, by id."""
-    return {
-        identifier: device.name_by_user or device.name
-        for device in dr.async_entries_for_config_entry(dr.async_get(hass), entry.entry_id)
-        for _, identifier in device.identifiers
-    }

@@ -35,6 +35,7 @@ _COLUMNS = (
     "ended_at",
     "duration_minutes",
     "charger_name",
+    "vehicle",
     "tag_id",
     "energy_kwh",
     "cost_eur",
@@ -56,12 +57,13 @@ and the full-width forms of `=`, `+`, `-` and `@`, which some spreadsheets run a
 def row(
     session: ChargingSession,
     value: float | None,
+    vehicle: str | None,
     *,
     charger_name: str | None,
     price_per_kwh: float | None,
 ) -> Row:
     """Return a session as a row: its attributes, its charger, and its cost at a price in EUR per kWh."""
-    attributes = as_attributes(session, value)
+    attributes = as_attributes(session, value, vehicle)
     return attributes | {
         "charger_id": session.charger_id,
         "charger_name": charger_name,

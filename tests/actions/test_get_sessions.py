@@ -90,6 +90,7 @@ async def test_an_answer_has_exactly_these_figures(
                 "duration_minutes": 60.0,
                 "average_power_kw": 12.34,
                 "tag_id": TAG,
+                "vehicle": None,
             }
         ],
         "totals": {

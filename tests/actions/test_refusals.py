@@ -71,14 +71,14 @@ async def test_the_account_itself_is_no_charger(
     hass: HomeAssistant, known: MockConfigEntry
 ) -> None:
     told = await refusal(hass, device_id=device_id(hass, known, known.entry_id))
-    assert told.startswith("Joulo is not a charger of this Joulo account.")
+    assert told.startswith("Joulo is not a charger or vehicle of this Joulo account.")
 
 
 async def test_a_charger_of_another_account_is_refused(
     hass: HomeAssistant, known: MockConfigEntry, second: MockConfigEntry
 ) -> None:
     told = await refusal(hass, device_id=device_id(hass, known), config_entry_id=second.entry_id)
-    assert told.startswith("Garage is not a charger of this Joulo account.")
+    assert told.startswith("Garage is not a charger or vehicle of this Joulo account.")
 
 
 async def test_a_device_that_is_not_joulos_is_refused(

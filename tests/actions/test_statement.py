@@ -30,9 +30,9 @@ def parsed(answer: Answer, delimiter: str) -> list[list[str]]:
 
 
 HEADINGS = {
-    "en": "Start,End,Duration (minutes),Charger,RFID tag,Energy (kWh),Cost (EUR),ERE credits,"
+    "en": "Start,End,Duration (minutes),Charger,Vehicle,RFID tag,Energy (kWh),Cost (EUR),ERE credits,"
     "ERE value (EUR),Session",
-    "nl": "Begin;Einde;Duur (minuten);Laadpaal;RFID-tag;Energie (kWh);Kosten (EUR);ERE-credits;"
+    "nl": "Begin;Einde;Duur (minuten);Laadpaal;Voertuig;RFID-tag;Energie (kWh);Kosten (EUR);ERE-credits;"
     "ERE-waarde (EUR);Sessie",
 }
 
@@ -62,7 +62,7 @@ async def test_a_statement_holds_the_books_in_the_users_language(
     assert answer["csv"].splitlines()[0] == HEADINGS[language]
     _, *lines, last = parsed(answer, delimiter)
     for line, session in zip(lines, booked(account), strict=True):
-        start, end, minutes, charger, tag, energy, _, ere, _, session_id = line
+        start, end, minutes, charger, vehicle, tag, energy, _, ere, _, session_id = line
         zone = dt_util.get_default_time_zone()
         assert datetime.fromisoformat(start).replace(tzinfo=zone).astimezone(UTC) in {
             session.started_at,
@@ -73,13 +73,13 @@ async def test_a_statement_holds_the_books_in_the_users_language(
         lasted = (session.ends_at - session.started_at).total_seconds() / 60
         assert float(number(minutes)) == pytest.approx(lasted, abs=0.051)
         assert charger == account.charger(session.charger_id).nickname
-        assert tag == (session.tag or "")
+        assert (vehicle, tag) == ("", session.tag or "")
         assert number(energy) == session.kwh_at(NOW)
         assert number(ere) == (session.ere_at(NOW) or 0)
         assert session_id == session.id
-    assert last[:5] == [total, "", "", "", ""]
-    assert number(last[5]) == Decimal(str(account.energy_total()))
-    for column in (5, 6, 7, 8):
+    assert last[:6] == [total, "", "", "", "", ""]
+    assert number(last[6]) == Decimal(str(account.energy_total()))
+    for column in (6, 7, 8, 9):
         assert sum(number(line[column]) for line in lines) == number(last[column])
 
 
@@ -87,7 +87,7 @@ async def test_without_a_price_a_statement_has_no_costs(
     hass: HomeAssistant, known: MockConfigEntry
 ) -> None:
     _, *lines = parsed(await get(hass, format="csv"), ",")
-    assert {line[6] for line in lines} == {""}
+    assert {line[7] for line in lines} == {""}
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ async def test_on_the_first_of_the_month_the_totals_and_a_table_of_the_month_bef
     headings, *rows, last = table.splitlines()
     assert headings.startswith("Start,End,")
     assert [row.split(",")[-1] for row in rows] == [session.id for session in of_month(account)]
-    assert last == "Total,,,,,210.300,52.59,69.970,20.00,"
+    assert last == "Total,,,,,,210.300,52.59,69.970,20.00,"
 
 
 async def test_a_month_begins_at_midnight_where_home_assistant_is(

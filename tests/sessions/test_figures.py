@@ -66,7 +66,7 @@ def test_without_energy_or_time_there_is_no_average_power(
 
 def test_the_attributes_of_a_session_are_rounded_and_ready_for_json() -> None:
     session = replace(charging_session(), ended_at=END + timedelta(seconds=20), id_tag="T")
-    attributes = as_attributes(session, 5.6444)
+    attributes = as_attributes(session, 5.6444, "Zoe")
     assert json.loads(json.dumps(attributes)) == {
         "session_id": "s",
         "started_at": "2026-04-08T18:30:00+00:00",
@@ -77,24 +77,25 @@ def test_the_attributes_of_a_session_are_rounded_and_ready_for_json() -> None:
         "duration_minutes": 735.3,
         "average_power_kw": 3.46,
         "tag_id": "T",
+        "vehicle": "Zoe",
     }
 
 
 def test_figures_that_are_unknown_are_none_and_not_zero() -> None:
-    attributes = as_attributes(charging_session(kwh=None, ere=None, ended_at=None), None)
+    attributes = as_attributes(charging_session(kwh=None, ere=None, ended_at=None), None, None)
     known = {figure for figure, value in attributes.items() if value is not None}
     assert known == {"session_id", "started_at"}
 
 
 def test_a_session_that_delivered_nothing_has_zeros() -> None:
-    attributes = as_attributes(charging_session(kwh=0, ere=None), 0.0)
+    attributes = as_attributes(charging_session(kwh=0, ere=None), 0.0, None)
     zeros = {figure for figure, value in attributes.items() if value == 0}
     assert zeros == {"energy_kwh", "ere_credits", "value_eur", "average_power_kw"}
 
 
 @pytest.mark.parametrize("ended_at", [START, START - timedelta(hours=1)])
 def test_a_session_without_a_sensible_end_has_no_average_power(ended_at: datetime) -> None:
-    attributes = as_attributes(charging_session(ended_at=ended_at), None)
+    attributes = as_attributes(charging_session(ended_at=ended_at), None, None)
     assert attributes["ended_at"] == ended_at.isoformat()
     assert attributes["duration_minutes"] == (0 if ended_at == START else None)
     assert attributes["average_power_kw"] is None

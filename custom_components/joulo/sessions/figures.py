@@ -40,8 +40,10 @@ def rounded(figure: float | None, decimals: int) -> float | None:
     return None if figure is None else round(figure, decimals)
 
 
-def as_attributes(session: ChargingSession, value: float | None) -> dict[str, Any]:
-    """Return a session and its value in EUR as the attributes of events and actions, ready for JSON.
+def as_attributes(
+    session: ChargingSession, value: float | None, vehicle: str | None
+) -> dict[str, Any]:
+    """Return a session, its value in EUR and its vehicle's name as the attributes of events and actions, ready for JSON.
 
     kWh and ERE credits to thousandths (Joulo sends hundredths), EUR to cents, kW to hundredths and
     minutes to tenths; moments in ISO 8601; None where something is unknown.
@@ -58,4 +60,5 @@ def as_attributes(session: ChargingSession, value: float | None) -> dict[str, An
         "duration_minutes": rounded(minutes, 1),
         "average_power_kw": rounded(average_power(session.kwh, hours), 2),
         "tag_id": session.id_tag,
+        "vehicle": vehicle,
     }

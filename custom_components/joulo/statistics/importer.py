@@ -38,13 +38,15 @@ from ..history import SessionHistory, async_stored_state
 from ..sessions import queries, transitions
 from ..sessions.hourly import HourlyAmounts
 from ..sessions.model import Change, HistoryState
+from ..vehicles import vehicle_key
 from .series import (
-    ChargerSeries,
     RecordedRow,
+    Series,
     Statistic,
     charger_series,
     rows_to_write,
     unused_names,
+    vehicle_series,
 )
 
 if TYPE_CHECKING:
@@ -99,7 +101,7 @@ class StatisticsImporter:
         """Write from now on, until the entry is unloaded."""
         self._importers.append(self)
         self._async_write_soon()
-        changes = Change.SESSIONS | Change.VALUES | Change.SYNC | Change.PLANNING
+        changes = Change.SESSIONS | Change.VALUES | Change.SYNC | Change.PLANNING | Change.VEHICLES
         for unsubscribe in (
             partial(self._importers.remove, self),
             self.history.async_listen(self._async_write_soon, changes),
@@ -141,7 +143,7 @@ class StatisticsImporter:
         if state.last_full_read is None or state.last_read == self._last_read:
             return
         try:
-            await self._async_write_chargers()
+            await self._async_write_all()
         except (SQLAlchemyError, UnsupportedStorageVersionError) as error:
             level = logging.DEBUG if self._has_failed else logging.WARNING
             _LOGGER.log(level, "The statistics are written later: %s", error)
@@ -149,12 +151,23 @@ class StatisticsImporter:
         else:
             self._has_failed = False
 
-    async def _async_write_chargers(self) -> None:
+    async def _async_write_all(self) -> None:
         recorded = await get_instance(self._hass).async_add_executor_job(_recorded_ids, self._hass)
         others = await self._async_other_states()
         self.history.async_update(transitions.name_statistics, self._new_names(others, recorded))
         for charger_id in self._own_chargers():
-            await self._async_write_charger(charger_id, others)
+            state = self.history.state
+            await self._async_write_series(
+                state.statistics[charger_id],
+                charger_name(self._devices, self.entry, charger_id),
+                partial(charger_series, [*others, state], charger_id, dt_util.utcnow()),
+            )
+        for vehicle in self.history.state.fleet.vehicles:
+            await self._async_write_series(
+                vehicle_key(vehicle.id).lower(),
+                vehicle.name,
+                partial(vehicle_series, self.history.state, vehicle.id, dt_util.utcnow()),
+            )
 
     def _new_names(
         self, others: Sequence[HistoryState], recorded: Collection[str]
@@ -194,14 +207,13 @@ class StatisticsImporter:
         names = self.history.state.statistics
         return sorted(each for each in names if importers[each] is self)
 
-    async def _async_write_charger(self, charger_id: str, others: Sequence[HistoryState]) -> None:
+    async def _async_write_series(
+        self, name: str, title: str | None, compute: Callable[[], Series]
+    ) -> None:
+        """Write the statistics of a charger or a vehicle, by their name in ids and by that for the user."""
         await self._async_catch_up()
         changes = await get_instance(self._hass).async_add_executor_job(
-            _changes,
-            self._hass,
-            self.history.state.statistics[charger_id],
-            charger_name(self._devices, self.entry, charger_id),
-            partial(charger_series, [*others, self.history.state], charger_id, dt_util.utcnow()),
+            _changes, self._hass, name, title, compute
         )
         for change in changes:
             # Without rows there still is a name to write.
@@ -243,26 +255,26 @@ def _recorded_ids(hass: HomeAssistant) -> set[str]:
 def _changes(
     hass: HomeAssistant,
     name: str,
-    charger_name: str | None,
-    compute_series: Callable[[], ChargerSeries],
+    title: str | None,
+    compute: Callable[[], Series],
 ) -> list[_Change]:
     """Return the changes that the recorder lacks. It computes and reads long: for a thread."""
-    series = compute_series()
+    series = compute()
     # A charger without a device is called as Joulo called it last.
-    charger_name = charger_name or series.nickname or "Charger"
+    title = title or series.nickname or "Charger"
     changes = [
         _Change(metadata, _rows(hass, metadata["statistic_id"], hours))
         for statistic, hours in series.amounts().items()
-        for metadata in [_metadata(name, charger_name, statistic)]
+        for metadata in [_metadata(name, title, statistic)]
     ]
     return [change for change in changes if change.rows or _differs(hass, change.metadata)]
 
 
-def _metadata(name: str, charger_name: str, statistic: Statistic) -> StatisticMetaData:
+def _metadata(name: str, title: str, statistic: Statistic) -> StatisticMetaData:
     return StatisticMetaData(
         has_sum=True,
         mean_type=StatisticMeanType.NONE,
-        name=f"{charger_name} {statistic.name}",
+        name=f"{title} {statistic.name}",
         source=DOMAIN,
         statistic_id=statistic_id(name, statistic.key),
         unit_class=statistic.unit_class,

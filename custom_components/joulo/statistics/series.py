@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from ..api import ChargingSession
 from ..const import ERE, EURO
+from ..sessions import queries
 from ..sessions.ere import ere_credits
 from ..sessions.hourly import (
     HourlyAmounts,
@@ -45,13 +46,9 @@ STATISTICS = (
 
 
 @dataclass(frozen=True, slots=True)
-class ChargerSeries:
-    """All sessions of a charger with their readings and values, at a moment.
+class Series:
+    """All sessions of a charger or a vehicle with their readings and values, at a moment."""
 
-    Several accounts may know sessions of it: a charger that has moved has a past in another account.
-    """
-
-    charger_id: str
     sessions: Sequence[ChargingSession]
     readings: Mapping[str, tuple[Reading, ...]]
     values: Mapping[str, float]
@@ -59,7 +56,7 @@ class ChargerSeries:
 
     @property
     def nickname(self) -> str | None:
-        """The name by which Joulo listed the charger last."""
+        """The name by which Joulo listed the charger of the last session."""
         names = (session.charger_nickname for session in reversed(self.sessions))
         return next(filter(None, names), None)
 
@@ -93,8 +90,25 @@ class ChargerSeries:
         return {hour: amount for hour, amount in hours.items() if hour < hour_of(self.at)}
 
 
-def charger_series(states: Iterable[HistoryState], charger_id: str, at: datetime) -> ChargerSeries:
-    """Return the series of a charger by all given histories; of a session that two know, the later one's wins."""
+def vehicle_series(state: HistoryState, vehicle_id: str, at: datetime) -> Series:
+    """Return the series of a vehicle by the history of its account."""
+    sessions = queries.vehicle_sessions(state, vehicle_id)
+    records = {
+        session.id: state.chargers[session.charger_id].records[session.id] for session in sessions
+    }
+    return Series(
+        sessions,
+        {key: record.readings for key, record in records.items() if record.readings},
+        {key: record.value for key, record in records.items() if record.value is not None},
+        at,
+    )
+
+
+def charger_series(states: Iterable[HistoryState], charger_id: str, at: datetime) -> Series:
+    """Return the series of a charger by all given histories; of a session that two know, the later one's wins.
+
+    Several accounts may know sessions of it: a charger that has moved has a past in another account.
+    """
     sessions: dict[str, ChargingSession] = {}
     readings: dict[str, tuple[Reading, ...]] = {}
     values: dict[str, float] = {}
@@ -108,7 +122,7 @@ def charger_series(states: Iterable[HistoryState], charger_id: str, at: datetime
             if record.value is not None:
                 values[session_id] = record.value
     ordered = sorted(sessions.values(), key=lambda session: session.started_at)
-    return ChargerSeries(charger_id, ordered, readings, values, at)
+    return Series(ordered, readings, values, at)
 
 
 def unused_names(slugs: Mapping[str, str], used: Collection[str]) -> dict[str, str]:

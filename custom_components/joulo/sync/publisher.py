@@ -209,4 +209,8 @@ class SessionEventPublisher:
         was_away = self._notices[event.session.id, event.type].was_away
         was_away |= since is not None and event.at < since
         late = was_away or dt_util.utcnow() - event.at >= _LATE_AFTER
-        return as_attributes(event.session, queries.value_of(state, event.session)) | {"late": late}
+        return as_attributes(
+            event.session,
+            queries.value_of(state, event.session),
+            queries.vehicle_name(state, event.session),
+        ) | {"late": late}

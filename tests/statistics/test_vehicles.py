@@ -1,0 +1,74 @@
+"""The statistics of a vehicle: what it has charged in every hour, also after its card has gone to another one."""
+
+from dataclasses import replace
+
+from homeassistant.components.recorder.core import Recorder
+from homeassistant.core import HomeAssistant
+import pytest
+
+from custom_components.joulo.history import SessionHistory
+from custom_components.joulo.sessions import transitions
+from custom_components.joulo.sessions.vehicles import Vehicle
+from tests.conftest import Advance
+from tests.statistics import (
+    ENERGY,
+    HOUR,
+    QUIET,
+    Recorded,
+    Row,
+    at,
+    list_sessions,
+    name_of,
+    session,
+    sum_of,
+)
+
+ZOE = Vehicle(id="01ZOE", name="Zoe", tags=frozenset({"t"}))
+ID3 = Vehicle(id="01ID3", name="ID.3")
+OF_ZOE, OF_ID3 = "joulo:vehicle_01zoe_energy", "joulo:vehicle_01id3_energy"
+
+
+@pytest.mark.usefixtures("importer")
+async def test_vehicles_and_nobody_have_what_their_charger_has_delivered(
+    hass: HomeAssistant,
+    recorder: Recorder,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
+) -> None:
+    history.async_update(transitions.set_vehicles, [ZOE, ID3])
+    with_card = replace(session("card", -8, 2), id_tag="T")
+    list_sessions(history, with_card, session("nobody", -5, 1, kwh=3))
+    await advance(QUIET)
+    assert await recorded(OF_ZOE) == [Row(at(-8), 5, 5), Row(at(-7), 5, 10)]
+    assert await recorded(OF_ID3) == []
+    assert sum_of(await recorded(ENERGY)) == pytest.approx(13)
+    assert await name_of(hass, recorder, OF_ZOE) == "Zoe charged energy"
+
+
+@pytest.mark.usefixtures("importer")
+async def test_a_card_that_moves_to_another_vehicle_takes_its_past_along_and_is_written_once(
+    history: SessionHistory, advance: Advance, recorded: Recorded, handed_over: list[str]
+) -> None:
+    history.async_update(transitions.set_vehicles, [ZOE, ID3])
+    list_sessions(history, replace(session("card", -8, 2), id_tag="T"))
+    await advance(QUIET)
+    moved = [replace(ZOE, tags=frozenset()), replace(ID3, tags=ZOE.tags)]
+    history.async_update(transitions.set_vehicles, moved)
+    await advance(QUIET)
+    assert await recorded(OF_ZOE) == [Row(at(-8), 0, 0), Row(at(-7), 0, 0)]
+    assert await recorded(OF_ID3) == [Row(at(-8), 5, 5), Row(at(-7), 5, 10)]
+    handed_over.clear()
+    await advance(HOUR + 60)
+    assert handed_over == []
+
+
+@pytest.mark.usefixtures("importer")
+async def test_what_is_said_by_hand_counts(
+    history: SessionHistory, advance: Advance, recorded: Recorded
+) -> None:
+    history.async_update(transitions.set_vehicles, [ZOE, ID3])
+    list_sessions(history, session("s", -8, 1, kwh=4))
+    history.async_update(transitions.assign_vehicle, "s", ID3.id)
+    await advance(QUIET)
+    assert await recorded(OF_ID3) == [Row(at(-8), 4, 4)]
