@@ -1,6 +1,7 @@
 """Documents with parts that no service should send, drawn by chance."""
 
 from collections.abc import Iterator
+from copy import deepcopy
 from math import inf, nan
 from random import Random
 from typing import Any
@@ -30,7 +31,7 @@ def garbled(document: Any, chance: Random) -> Any:
         container, key = chance.choice(list(places(root)))
         change = chance.choice(("replace", "replace", "delete", "double"))
         if change == "replace":
-            container[key] = chance.choice(AWKWARD)
+            container[key] = deepcopy(chance.choice(AWKWARD))
         elif change == "double" and isinstance(container, list):
             container.append(container[key])
         elif container is not root:

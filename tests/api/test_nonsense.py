@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
+from copy import deepcopy
 from dataclasses import asdict
 import json
 from math import inf, isfinite, nan
@@ -70,7 +71,8 @@ def mutated(draw: st.DrawFn, name: str) -> Any:
         container, key = draw(st.sampled_from(found))
         change = draw(st.sampled_from(["replace", "replace", "delete", "double"]))
         if change == "replace":
-            container[key] = draw(ANYTHING)
+            # A copy: the next change may be within it.
+            container[key] = deepcopy(draw(ANYTHING))
         elif change == "double" and isinstance(container, list):
             container.append(container[key])
         elif container is not root:
