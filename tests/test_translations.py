@@ -60,8 +60,12 @@ OTHER_SENTENCES = {
     "history_incomplete",
     "newer_history",
     "no_answer",
+    "no_session",
     "not_a_charger",
+    "not_a_vehicle",
+    "one_of_both",
     "restart_not_verified",
+    "unknown_session",
 }
 
 

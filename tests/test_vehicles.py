@@ -7,16 +7,19 @@ from typing import Any
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.const import DOMAIN
+from tests.events import Told
 from tests.home import Home
 from tests.simulator import (
     GARAGE_ID,
     OPRIT_ID,
     SimulatedAccount,
+    SimulatedCharger,
     SimulatedCloud,
     SimulatedSession,
 )
@@ -273,3 +276,142 @@ def kwh(sessions: list[SimulatedSession]) -> float:
     return fsum(
         float(session.kwh_at(session.started_at + timedelta(days=9))) for session in sessions
     )
+
+
+# By hand
+
+
+async def assign(hass: HomeAssistant, **data: Any) -> Any:
+    """Call the action, and let what follows happen."""
+    answer = await hass.services.async_call(
+        DOMAIN, "assign_session", data, blocking=True, return_response=True
+    )
+    await hass.async_block_till_done(wait_background_tasks=True)
+    return answer
+
+
+def device_id(hass: HomeAssistant, entry: MockConfigEntry, identifier: str) -> str:
+    """Return the id of a device."""
+    device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, identifier), entry.entry_id)
+    assert device is not None
+    return device.id
+
+
+async def test_a_running_session_can_be_assigned_and_stays_so_after_a_restart(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    id3 = await add_vehicle(hass, home.entry, "ID.3")
+    session = account.start_session(GARAGE_ID, power_kw=7.4, tag=TAG)
+    await home.poll(2)
+    garage = device_id(hass, home.entry, GARAGE_ID)
+    vehicle = device_id(hass, home.entry, f"vehicle_{id3.subentry_id}")
+    answer = await assign(hass, device_id=garage, vehicle=vehicle)
+    assert answer == {"session_id": session.id, "vehicle": "ID.3"}
+    assert home.state("sensor.garage_active_vehicle") == "ID.3"
+    assert home.state("binary_sensor.id_3_charging") == "on"
+    assert home.state("calendar.id_3_charging_sessions") == "on"
+    assert home.state("binary_sensor.zoe_charging") == "off"
+
+    await home.restart(away=70)
+    assert home.state("sensor.garage_active_vehicle") == "ID.3"
+    answer = await assign(hass, session_id=session.id)
+    assert answer == {"session_id": session.id, "vehicle": None}
+    assert home.state("sensor.garage_active_vehicle") == "unknown"
+
+
+async def test_by_hand_counts_as_long_as_the_vehicle_exists(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    id3 = await add_vehicle(hass, home.entry, "ID.3")
+    before = home.number("sensor.zoe_total_energy")
+    session = next(each for each in account.completed() if each.tag == TAG)
+    vehicle = device_id(hass, home.entry, f"vehicle_{id3.subentry_id}")
+    await assign(hass, session_id=session.id, vehicle=vehicle)
+    assert home.number("sensor.id_3_total_energy") == pytest.approx(kwh([session]), abs=0.01)
+    assert home.number("sensor.zoe_total_energy") < before
+    hass.config_entries.async_remove_subentry(home.entry, id3.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert home.number("sensor.zoe_total_energy") == before
+
+
+@pytest.mark.parametrize(
+    ("data", "error"),
+    [
+        ({}, "one_of_both"),
+        ({"session_id": "s", "device_id": "garage"}, "one_of_both"),
+        ({"session_id": "s"}, "unknown_session"),
+        ({"device_id": "zoe"}, "not_a_charger"),
+        ({"device_id": "garage", "vehicle": "garage"}, "not_a_vehicle"),
+        ({"device_id": "new"}, "no_session"),
+    ],
+)
+async def test_what_cannot_be_assigned_is_refused_in_words(
+    hass: HomeAssistant,
+    home: Home,
+    account: SimulatedAccount,
+    data: dict[str, str],
+    error: str,
+) -> None:
+    await home.read_all()
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    new = account.add_charger(SimulatedCharger(nickname="New"))
+    await home.poll()
+    identifiers = {"garage": GARAGE_ID, "zoe": f"vehicle_{zoe.subentry_id}", "new": new.id}
+    named = {
+        key: device_id(hass, home.entry, identifiers[value]) if value in identifiers else value
+        for key, value in data.items()
+    }
+    with pytest.raises(ServiceValidationError) as raised:
+        await assign(hass, **named)
+    assert raised.value.translation_key == error
+
+
+# Rows and events
+
+
+async def test_rows_and_events_name_the_vehicle(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount, told: Told
+) -> None:
+    await home.read_all()
+    zoe = await add_vehicle(hass, home.entry, tags=[TAG])
+    account.start_session(GARAGE_ID, power_kw=7.4, tag=TAG)
+    await home.poll(10)
+    account.end_session(GARAGE_ID)
+    await home.poll(12)
+    assert [event["vehicle"] for event in told] == ["Zoe", "Zoe"]
+    vehicle = device_id(hass, home.entry, f"vehicle_{zoe.subentry_id}")
+    answer: Any = await hass.services.async_call(
+        DOMAIN, "get_sessions", {"device_id": vehicle}, blocking=True, return_response=True
+    )
+    own = [session for session in account.completed() if session.tag == TAG]
+    assert {row["session_id"] for row in answer["sessions"]} == {session.id for session in own}
+    assert {row["vehicle"] for row in answer["sessions"]} == {"Zoe"}
+    by_tag: Any = await hass.services.async_call(
+        DOMAIN, "get_sessions", {"tag_id": "04:a3:b2:c1"}, blocking=True, return_response=True
+    )
+    assert by_tag == answer
+
+
+async def test_the_calendar_of_a_vehicle_names_the_charger(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    session = next(each for each in account.completed() if each.tag == TAG)
+    answer: Any = await hass.services.async_call(
+        "calendar",
+        "get_events",
+        {
+            "entity_id": "calendar.zoe_charging_sessions",
+            "start_date_time": session.started_at,
+            "end_date_time": session.ends_at,
+        },
+        blocking=True,
+        return_response=True,
+    )
+    (event,) = answer["calendar.zoe_charging_sessions"]["events"]
+    assert event["summary"] == f"{float(kwh([session])):.2f} kWh · Garage"

@@ -25,9 +25,9 @@ from .data import JouloConfigEntry
 from .devices import charger_ids, charger_names
 from .helpers import async_send_command
 from .localizer import Localizer, async_localizer
-from .sessions import queries
+from .sessions import queries, transitions
 from .sessions.model import HistoryState
-from .sessions.vehicles import attribute, comparable
+from .sessions.vehicles import NOBODY, Vehicle, attribute, comparable
 from .statement import Row, as_csv, row, totals
 
 ATTR_END: Final = "end"
@@ -35,12 +35,15 @@ ATTR_FORMAT: Final = "format"
 ATTR_NICKNAME: Final = "nickname"
 ATTR_OCPP_IDENTITY: Final = "ocpp_identity"
 ATTR_PRICE_PER_KWH: Final = "price_per_kwh"
+ATTR_SESSION_ID: Final = "session_id"
 ATTR_START: Final = "start"
 ATTR_TAG_ID: Final = "tag_id"
+ATTR_VEHICLE: Final = "vehicle"
 
 FORMAT_CSV: Final = "csv"
 FORMAT_JSON: Final = "json"
 
+SERVICE_ASSIGN_SESSION: Final = "assign_session"
 SERVICE_GET_SESSIONS: Final = "get_sessions"
 SERVICE_REGISTER_CHARGER: Final = "register_charger"
 
@@ -66,6 +69,15 @@ GET_SESSIONS: Final = probatio.Schema(
     }
 )
 
+ASSIGN_SESSION: Final = probatio.Schema(
+    _ACCOUNT
+    | {
+        probatio.Optional(ATTR_SESSION_ID): cv.string,
+        probatio.Optional(ATTR_DEVICE_ID): DeviceSelector(),
+        probatio.Optional(ATTR_VEHICLE): DeviceSelector(),
+    }
+)
+
 REGISTER_CHARGER: Final = probatio.Schema(
     _ACCOUNT
     | {
@@ -84,6 +96,13 @@ def async_setup_services(hass: HomeAssistant) -> None:
         _async_get_sessions,
         schema=GET_SESSIONS,
         supports_response=SupportsResponse.ONLY,
+    )
+    hass.services.async_register(
+        DOMAIN,
+        SERVICE_ASSIGN_SESSION,
+        _async_assign_session,
+        schema=ASSIGN_SESSION,
+        supports_response=SupportsResponse.OPTIONAL,
     )
     # The response holds a password that lets a charger join the account.
     service.async_register_admin_service(
@@ -117,6 +136,51 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
     localizer = async_localizer(call.hass)
     is_csv = call.data[ATTR_FORMAT] == FORMAT_CSV
     return await call.hass.async_add_executor_job(_statement, selection, localizer, is_csv)
+
+
+async def _async_assign_session(call: ServiceCall) -> ServiceResponse:
+    """Take note whose session it is, by hand; without a vehicle it is nobody's. Answers the session and its vehicle."""
+    session_id, device_id = call.data.get(ATTR_SESSION_ID), call.data.get(ATTR_DEVICE_ID)
+    if (session_id is None) is (device_id is None):
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="one_of_both")
+    entry, session = _session_of_charger(call) if device_id else _session_by_id(call)
+    vehicle = _named_vehicle(call, entry)
+    history = entry.runtime_data.history
+    history.async_update(transitions.assign_vehicle, session.id, vehicle.id if vehicle else NOBODY)
+    return {"session_id": session.id, "vehicle": vehicle.name if vehicle else None}
+
+
+def _session_by_id(call: ServiceCall) -> tuple[JouloConfigEntry, ChargingSession]:
+    entry: JouloConfigEntry = service.async_get_config_entry(
+        call.hass, DOMAIN, call.data.get(ATTR_CONFIG_ENTRY_ID)
+    )
+    session = queries.find_session(entry.runtime_data.history.state, call.data[ATTR_SESSION_ID])
+    if session is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="unknown_session")
+    return entry, session
+
+
+def _session_of_charger(call: ServiceCall) -> tuple[JouloConfigEntry, ChargingSession]:
+    """Return the running session of the charger that is named, or else its last one."""
+    entry, chargers, vehicle_id = _account_and_target(call)
+    if vehicle_id is not None:
+        raise _not_a_charger(call)
+    (charger_id,) = chargers
+    session = queries.newest(entry.runtime_data.history.state, charger_id, dt_util.utcnow())
+    if session is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_session")
+    return entry, session
+
+
+def _named_vehicle(call: ServiceCall, entry: JouloConfigEntry) -> Vehicle | None:
+    if (device_id := call.data.get(ATTR_VEHICLE)) is None:
+        return None
+    device = dr.async_get(call.hass).async_get(device_id)
+    fleet = entry.runtime_data.history.state.fleet
+    vehicle = fleet.find(device.config_subentry_id) if device else None
+    if vehicle is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="not_a_vehicle")
+    return vehicle
 
 
 async def _async_register_charger(call: ServiceCall) -> ServiceResponse:
@@ -212,12 +276,19 @@ def _account_and_target(call: ServiceCall) -> tuple[JouloConfigEntry, set[str], 
     named = chargers & {identifier for _, identifier in device.identifiers}
     vehicle_id = device.config_subentry_id
     if not (named or vehicle_id) or entry_id not in (None, entry.entry_id):
-        raise ServiceValidationError(
-            translation_domain=DOMAIN,
-            translation_key="not_a_charger",
-            translation_placeholders={"device": device.name_by_user or device.name or device_id},
-        )
+        raise _not_a_charger(call)
     return entry, named, vehicle_id
+
+
+def _not_a_charger(call: ServiceCall) -> ServiceValidationError:
+    device_id = call.data[ATTR_DEVICE_ID]
+    device = dr.async_get(call.hass).async_get(device_id)
+    name = (device.name_by_user or device.name) if device else None
+    return ServiceValidationError(
+        translation_domain=DOMAIN,
+        translation_key="not_a_charger",
+        translation_placeholders={"device": name or device_id},
+    )
 
 
 def _period(call: ServiceCall) -> tuple[datetime | None, datetime | None]:

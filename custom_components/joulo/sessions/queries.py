@@ -146,6 +146,12 @@ def totals(state: HistoryState, charger_id: str) -> Totals:
     )
 
 
+def find_session(state: HistoryState, session_id: str) -> ChargingSession | None:
+    """Return a session by its id, as its charger's timeline has it."""
+    sessions = (each for charger in state.chargers.values() for each in charger.timeline)
+    return next((session for session in sessions if session.id == session_id), None)
+
+
 def tag_uses(state: HistoryState) -> list[TagUse]:
     """Return the tags of all sessions, the one that was used last first; spellings of one tag count together."""
     uses: dict[str, TagUse] = {}
