@@ -29,6 +29,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "rest_sensors": GROUND | TOOLS,
     "switching": GROUND | TOOLS,
     "vehicles": GROUND | PURE,
+    "unknown_tags": GROUND | PURE | TOOLS | HISTORY,
     "history": GROUND | PURE | TOOLS,
     "statement": GROUND | PURE | TOOLS,
     "config_flow": GROUND | PURE | TOOLS | {"switching", "vehicle_flow", "vehicles"},
@@ -37,7 +38,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "data": GROUND | PURE | TOOLS | HISTORY | READERS,
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     **dict.fromkeys(PLATFORMS, GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "entity"}),
-    "repairs": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "switching"},
+    "repairs": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "switching", "vehicles"},
     "diagnostics": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     "services": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "statement"},
 }

@@ -258,7 +258,7 @@ CALENDAR_WORDS = {
 @in_both_languages
 def test_calendar_statement_and_the_tags_of_a_form_have_words(texts: Texts) -> None:
     columns = {f"statement_{column}" for column in (*statement._COLUMNS, "total")}
-    tags = {"tag", "tag_use", "tag_used_once"}
+    tags = {"tag", "tag_use", "tag_used_once", "new_vehicle"}
     days = {f"day_of_month_{month}" for month in range(1, 13)}
     assert set(texts["common"]) == CALENDAR_WORDS | columns | tags | days
     headings = [texts["common"][column] for column in columns]

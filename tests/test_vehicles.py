@@ -8,11 +8,18 @@ from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, Config
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
-from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers import (
+    device_registry as dr,
+    entity_registry as er,
+    issue_registry as ir,
+)
+from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
+from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.joulo.const import DOMAIN
+from custom_components.joulo.sessions import queries
 from tests.events import Told
 from tests.home import Home
 from tests.simulator import (
@@ -23,6 +30,7 @@ from tests.simulator import (
     SimulatedCloud,
     SimulatedSession,
 )
+from tests.timing import DAY
 
 TAG = "04A3B2C1"
 TAG_OF_ANOTHER = "0499B2C1"
@@ -415,3 +423,99 @@ async def test_the_calendar_of_a_vehicle_names_the_charger(
     )
     (event,) = answer["calendar.zoe_charging_sessions"]["events"]
     assert event["summary"] == f"{float(kwh([session])):.2f} kWh · Garage"
+
+
+# Whose card is this?
+
+
+def asked_about(hass: HomeAssistant) -> list[ir.IssueEntry]:
+    """Return the issues of cards that no vehicle has."""
+    issues = ir.async_get(hass).issues.values()
+    return [issue for issue in issues if issue.translation_key == "unknown_tag" and issue.active]
+
+
+async def answer(client: Any, issue: ir.IssueEntry, *answers: dict[str, str]) -> Any:
+    """Open the fix flow of an issue, and submit one form after the other."""
+    url = "/api/repairs/issues/fix"
+    result = await (
+        await client.post(url, json={"handler": DOMAIN, "issue_id": issue.issue_id})
+    ).json()
+    for each in answers:
+        result = await (await client.post(f"{url}/{result['flow_id']}", json=each)).json()
+    return result
+
+
+@pytest.fixture
+async def asked(hass: HomeAssistant, home: Home) -> ir.IssueEntry:
+    """Add a vehicle with all cards but one; return the issue of that one."""
+    await home.read_all()
+    assert asked_about(hass) == [], "without a vehicle nobody is asked"
+    assert await async_setup_component(hass, "repairs", {})
+    state = home.entry.runtime_data.history.state
+    others = [use.tag for use in queries.tag_uses(state) if use.tag != TAG]
+    await add_vehicle(hass, home.entry, tags=others)
+    (issue,) = asked_about(hass)
+    return issue
+
+
+async def test_a_card_that_no_vehicle_has_is_asked_about_by_its_end(
+    hass: HomeAssistant, home: Home, asked: ir.IssueEntry
+) -> None:
+    words = asked.translation_placeholders
+    assert words is not None
+    assert words == {"tag": "3B2C1", "charger": "Garage", "last": words["last"], "sessions": "4"}
+    assert TAG not in str(asked)
+    assert TAG.casefold() not in str(asked)
+    await home.hours(2)
+    assert len(asked_about(hass)) == 1
+
+
+async def test_a_card_is_given_to_a_vehicle_that_there_is(
+    hass: HomeAssistant,
+    home: Home,
+    asked: ir.IssueEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    client = await hass_client()
+    (zoe,) = home.entry.subentries.values()
+    form = await answer(client, asked)
+    assert form["step_id"] == "assign"
+    result = await answer(client, asked, {"vehicle": zoe.subentry_id})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert result["type"] == "create_entry"
+    assert TAG in home.entry.subentries[zoe.subentry_id].data["tags"]
+    assert asked_about(hass) == []
+
+
+async def test_a_card_is_given_to_a_new_vehicle(
+    hass: HomeAssistant,
+    home: Home,
+    account: SimulatedAccount,
+    asked: ir.IssueEntry,
+    hass_client: ClientSessionGenerator,
+) -> None:
+    client = await hass_client()
+    form = await answer(client, asked, {"vehicle": "new_vehicle"}, {"name": "zoe"})
+    assert form["errors"] == {"name": "name_taken"}
+    await answer(client, asked, {"vehicle": "new_vehicle"}, {"name": "ID.3"})
+    await hass.async_block_till_done(wait_background_tasks=True)
+    own = [session for session in account.completed() if session.tag == TAG]
+    assert home.number("sensor.id_3_total_energy") == pytest.approx(kwh(own), abs=0.01)
+    assert asked_about(hass) == []
+
+
+async def test_a_card_that_was_not_used_for_a_month_is_not_asked_about(
+    hass: HomeAssistant, home: Home, asked: ir.IssueEntry
+) -> None:
+    await home.wait(31 * DAY)
+    await home.hours()
+    assert asked_about(hass) == []
+
+
+async def test_a_notice_that_is_ignored_stays_so_after_a_restart(
+    hass: HomeAssistant, home: Home, asked: ir.IssueEntry
+) -> None:
+    ir.async_ignore_issue(hass, DOMAIN, asked.issue_id, ignore=True)
+    await home.restart(away=70)
+    (issue,) = asked_about(hass)
+    assert issue.dismissed_version is not None

@@ -41,6 +41,7 @@ from .switching import (
 from .sync.fetcher import SessionFetcher
 from .sync.publisher import SessionEventPublisher
 from .sync.reconciler import TotalsReconciler
+from .unknown_tags import UnknownTagsWatch
 from .vehicles import async_register_vehicles, vehicles_of
 
 PLATFORMS = [
@@ -154,6 +155,7 @@ async def _async_read_and_publish(hass: HomeAssistant, entry: JouloConfigEntry) 
     data.publisher.async_start()
     if "recorder" in hass.config.components:
         importer.async_start()
+    await UnknownTagsWatch(hass, entry, data.history).async_start()
 
 
 async def async_unload_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> bool:

@@ -1,6 +1,6 @@
 """Repair issues: what a user has to know and only a user can mend. They are raised and cleared by themselves."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
 from homeassistant.core import HomeAssistant, callback
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 _REST_SENSORS = "rest_sensors"
 _TWO_FOLDERS = "two_folders"
 TAKEN_OVER = "taken_over"
+UNKNOWN_TAG = "unknown_tag"
 UNLISTED_SESSIONS = "unlisted_sessions"
 _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
 _SWITCHING = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/switching.md"
@@ -134,6 +135,34 @@ def async_raise_taken_over(
 
 
 @callback
+def async_raise_unknown_tag(
+    hass: HomeAssistant, entry: JouloConfigEntry, tag_hash: str, **words: str
+) -> None:
+    """Create the issue of a tag that no vehicle has; its fix flow finds the tag by its hash."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{_unknown_tag(entry)}_{tag_hash}",
+        data={"entry_id": entry.entry_id, "tag_hash": tag_hash},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=UNKNOWN_TAG,
+        translation_placeholders=words,
+    )
+
+
+@callback
+def async_keep_unknown_tags(
+    hass: HomeAssistant, entry: JouloConfigEntry, tag_hashes: Collection[str]
+) -> None:
+    """Delete the issues of an account's tags but these."""
+    kept = {f"{_unknown_tag(entry)}_{tag_hash}" for tag_hash in tag_hashes}
+    for domain, issue_id in tuple(ir.async_get(hass).issues):
+        if domain == DOMAIN and issue_id.startswith(_unknown_tag(entry)) and issue_id not in kept:
+            ir.async_delete_issue(hass, DOMAIN, issue_id)
+
+
+@callback
 def async_raise_two_folders(hass: HomeAssistant, folder: str) -> None:
     """Create the issue that another folder has an integration with this domain."""
     ir.async_create_issue(
@@ -206,3 +235,7 @@ def _unwritable(entry: JouloConfigEntry) -> str:
 
 def _taken_over(entry: JouloConfigEntry) -> str:
     return f"{TAKEN_OVER}_{entry.entry_id}"
+
+
+def _unknown_tag(entry: JouloConfigEntry) -> str:
+    return f"{UNKNOWN_TAG}_{entry.entry_id}"

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.translation import LOCALE_EN, async_get_cached_translations
+from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
 
@@ -24,6 +26,11 @@ class Localizer:
     def text(self, key: str, **words: str) -> str:
         """Return a text with words filled in."""
         return self.texts[f"component.{DOMAIN}.common.{key}"].format(**words)
+
+    def day(self, moment: datetime) -> str:
+        """Return the local day of a moment, without its year."""
+        day = dt_util.as_local(moment)
+        return self.text(f"day_of_month_{day.month}", day=str(day.day))
 
     def number(self, figure: float, decimals: int) -> str:
         """Return a number with so many decimals."""

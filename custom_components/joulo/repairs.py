@@ -1,27 +1,125 @@
 """Fix flows of the repair issues that a user can mend in Home Assistant."""
 
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
-from homeassistant.config_entries import ConfigEntryState
+from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
+from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+)
 from homeassistant.util import dt as dt_util
+import probatio
 
 from .const import DOMAIN
 from .data import JouloConfigEntry
 from .history import SessionHistory
-from .issues import TAKEN_OVER
-from .sessions import transitions
+from .issues import TAKEN_OVER, UNKNOWN_TAG
+from .localizer import async_localizer
+from .sessions import queries, transitions
+from .sessions.vehicles import tag_hash
 from .switching import async_confirm_takeover
+from .vehicles import CONF_CHARGERS, CONF_TAGS, SUBENTRY_VEHICLE, vehicle_subentries
+
+CONF_VEHICLE: Final = "vehicle"
+_NEW_VEHICLE: Final = "new_vehicle"
 
 
 async def async_create_fix_flow(
     _hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
     """Return the fix flow of an issue; `data` names its account."""
+    data = data or {}
+    entry_id = str(data.get("entry_id"))
+    if issue_id.startswith(UNKNOWN_TAG):
+        return UnknownTagFlow(entry_id, str(data.get("tag_hash")))
     flow = TakenOverFlow if issue_id.startswith(TAKEN_OVER) else UnlistedSessionsFlow
-    return flow(str((data or {}).get("entry_id")))
+    return flow(entry_id)
+
+
+class UnknownTagFlow(RepairsFlow):
+    """Asks whose a card is: one of the vehicles', or a new one's."""
+
+    def __init__(self, entry_id: str, tag_hash: str) -> None:
+        """Prepare to give a tag to a vehicle; the hash tells which, without telling the tag."""
+        self._entry_id = entry_id
+        self._tag_hash = tag_hash
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask at once."""
+        return await self.async_step_assign()
+
+    async def async_step_assign(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask which vehicle it is."""
+        entry = _loaded_entry(self.hass, self._entry_id)
+        if entry is None or (tag := self._tag(entry)) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        vehicles = {each.subentry_id: each for each in vehicle_subentries(entry)}
+        if user_input is None:
+            options = [
+                *(SelectOptionDict(value=key, label=each.title) for key, each in vehicles.items()),
+                SelectOptionDict(
+                    value=_NEW_VEHICLE, label=async_localizer(self.hass).text(_NEW_VEHICLE)
+                ),
+            ]
+            form = {
+                probatio.Required(CONF_VEHICLE): SelectSelector(
+                    SelectSelectorConfig(options=options, mode=SelectSelectorMode.LIST)
+                )
+            }
+            return self._show("assign", form)
+        if (vehicle := vehicles.get(user_input[CONF_VEHICLE])) is None:
+            return await self.async_step_name()
+        tags = [*vehicle.data[CONF_TAGS], tag]
+        self.hass.config_entries.async_update_subentry(
+            entry, vehicle, data={**vehicle.data, CONF_TAGS: tags}
+        )
+        return self.async_create_entry(data={})
+
+    async def async_step_name(self, user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask what the new vehicle is called."""
+        entry = _loaded_entry(self.hass, self._entry_id)
+        if entry is None or (tag := self._tag(entry)) is None:
+            return self.async_abort(reason="entry_not_loaded")
+        errors = {}
+        if user_input is not None:
+            name = user_input[CONF_NAME].strip()
+            taken = {each.title.casefold() for each in vehicle_subentries(entry)}
+            if name and name.casefold() not in taken:
+                vehicle = ConfigSubentry(
+                    data=MappingProxyType({CONF_TAGS: [tag], CONF_CHARGERS: []}),
+                    subentry_type=SUBENTRY_VEHICLE,
+                    title=name,
+                    unique_id=None,
+                )
+                self.hass.config_entries.async_add_subentry(entry, vehicle)
+                return self.async_create_entry(data={})
+            errors[CONF_NAME] = "name_taken"
+        return self._show("name", {probatio.Required(CONF_NAME): TextSelector()}, errors)
+
+    def _show(
+        self, step_id: str, form: dict[Any, Any], errors: dict[str, str] | None = None
+    ) -> RepairsFlowResult:
+        issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
+        return self.async_show_form(
+            step_id=step_id,
+            data_schema=probatio.Schema(form),
+            errors=errors,
+            description_placeholders=issue.translation_placeholders if issue else None,
+        )
+
+    def _tag(self, entry: JouloConfigEntry) -> str | None:
+        uses = queries.tag_uses(entry.runtime_data.history.state)
+        return next((use.tag for use in uses if tag_hash(use.tag) == self._tag_hash), None)
 
 
 class TakenOverFlow(RepairsFlow):
@@ -79,7 +177,11 @@ class UnlistedSessionsFlow(RepairsFlow):
 
     def _history(self) -> SessionHistory | None:
         """Return the history of the account, if it is loaded."""
-        entry: JouloConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
-        if entry is None or entry.state is not ConfigEntryState.LOADED:
-            return None
-        return entry.runtime_data.history
+        entry = _loaded_entry(self.hass, self._entry_id)
+        return entry.runtime_data.history if entry else None
+
+
+def _loaded_entry(hass: HomeAssistant, entry_id: str) -> JouloConfigEntry | None:
+    """Return an account, if it is loaded."""
+    entry: JouloConfigEntry | None = hass.config_entries.async_get_entry(entry_id)
+    return entry if entry is not None and entry.state is ConfigEntryState.LOADED else None

@@ -1,7 +1,6 @@
 """Adds and changes the vehicles of an account: subentries, in the user interface."""
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any
 
 from homeassistant.config_entries import (
@@ -20,12 +19,11 @@ from homeassistant.helpers.selector import (
     SelectSelectorMode,
     TextSelector,
 )
-from homeassistant.util import dt as dt_util
 import probatio
 
 from .data import JouloConfigEntry
 from .devices import charger_ids, charger_name
-from .localizer import Localizer, async_localizer
+from .localizer import async_localizer
 from .sessions import queries
 from .sessions.vehicles import comparable, tag_ends
 from .vehicles import CONF_CHARGERS, CONF_SINCE, CONF_TAGS, since_of, vehicle_subentries
@@ -126,19 +124,13 @@ class VehicleFlow(ConfigSubentryFlow):
                 "tag_use" if use.sessions > 1 else "tag_used_once",
                 end=ends[use.tag],
                 sessions=str(use.sessions),
-                last=_day(localizer, use.last),
+                last=localizer.day(use.last),
             )
             if key in owners:
                 label = f"{label} · {owners[key]}"
             yield SelectOptionDict(value=own.get(key, use.tag), label=label)
         for tag in stored:
             yield SelectOptionDict(value=tag, label=localizer.text("tag", end=ends[tag]))
-
-
-def _day(localizer: Localizer, moment: datetime) -> str:
-    """Return the day of a moment, without its year."""
-    day = dt_util.as_local(moment)
-    return localizer.text(f"day_of_month_{day.month}", day=str(day.day))
 
 
 def _data_of(user_input: Mapping[str, Any]) -> dict[str, Any]:

@@ -146,6 +146,16 @@ def totals(state: HistoryState, charger_id: str) -> Totals:
     )
 
 
+def unknown_tags(state: HistoryState, since: datetime) -> list[TagUse]:
+    """Return the tags that were used since a moment and are no vehicle's; none while there is no vehicle."""
+    if not state.fleet.vehicles:
+        return []
+    known = frozenset[str]().union(*(vehicle.tags for vehicle in state.fleet.vehicles))
+    return [
+        use for use in tag_uses(state) if use.last >= since and comparable(use.tag) not in known
+    ]
+
+
 def find_session(state: HistoryState, session_id: str) -> ChargingSession | None:
     """Return a session by its id, as its charger's timeline has it."""
     sessions = (each for charger in state.chargers.values() for each in charger.timeline)

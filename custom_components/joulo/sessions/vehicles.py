@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from hashlib import sha256
 from typing import NamedTuple
 
 from ..api import ChargingSession
@@ -65,6 +66,11 @@ class Attribution(NamedTuple):
 def comparable(tag: str) -> str:
     """Return a tag without what readers write differently: case, spaces, colons and hyphens."""
     return "".join(tag.split()).replace(":", "").replace("-", "").casefold()
+
+
+def tag_hash(tag: str) -> str:
+    """Return a short name of a tag that tells nothing of it: eight hexadecimal digits."""
+    return sha256(comparable(tag).encode()).hexdigest()[:8]
 
 
 def tag_ends(tags: Iterable[str]) -> dict[str, str]:

@@ -1,0 +1,61 @@
+"""Asks whose a card is that was used lately and that no vehicle has, once there is a vehicle."""
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from homeassistant.core import HomeAssistant, callback
+from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.translation import async_load_integrations
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .devices import charger_names
+from .history import SessionHistory
+from .issues import async_keep_unknown_tags, async_raise_unknown_tag
+from .localizer import async_localizer
+from .sessions import queries
+from .sessions.model import Change
+from .sessions.vehicles import tag_ends, tag_hash
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
+
+_LATELY = timedelta(days=30)
+
+
+class UnknownTagsWatch:
+    """Keeps the issues equal to the tags that the history has and the vehicles do not."""
+
+    def __init__(
+        self, hass: HomeAssistant, entry: JouloConfigEntry, history: SessionHistory
+    ) -> None:
+        self._hass = hass
+        self._entry = entry
+        self._history = history
+
+    async def async_start(self) -> None:
+        """Compare now and with every news, until the entry is unloaded."""
+        await async_load_integrations(self._hass, {DOMAIN})
+        self._async_compare()
+        # With every read too: a card that was not used for a month is not asked about any more.
+        changes = Change.SESSIONS | Change.OBSERVED | Change.VEHICLES | Change.PLANNING
+        self._entry.async_on_unload(self._history.async_listen(self._async_compare, changes))
+
+    @callback
+    def _async_compare(self, _change: Change = Change.NONE) -> None:
+        state = self._history.state
+        unknown = queries.unknown_tags(state, dt_util.utcnow() - _LATELY)
+        localizer = async_localizer(self._hass)
+        names = charger_names(dr.async_get(self._hass), self._entry) if unknown else {}
+        ends = tag_ends(use.tag for use in queries.tag_uses(state)) if unknown else {}
+        for use in unknown:
+            async_raise_unknown_tag(
+                self._hass,
+                self._entry,
+                tag_hash(use.tag),
+                tag=ends[use.tag],
+                charger=names.get(use.charger_id) or "?",
+                last=localizer.day(use.last),
+                sessions=str(use.sessions),
+            )
+        async_keep_unknown_tags(self._hass, self._entry, {tag_hash(use.tag) for use in unknown})
