@@ -7,6 +7,7 @@
 const DOMAIN = "joulo";
 const ELEMENT = "ll-strategy-dashboard-joulo";
 const ICON = "mdi:ev-station";
+const VEHICLE_ICON = "mdi:car-electric";
 
 /** The statistics that are drawn. */
 const GRAPHS = ["energy", "value"];
@@ -58,6 +59,9 @@ const TEXTS = {
   end: ["End", "Einde"],
   duration: ["Duration", "Duur"],
   average_power: ["Average power", "Gem. vermogen"],
+  charging: ["Charging", "Laden"],
+  charger: ["Charger", "Laadpaal"],
+  vehicle: ["Vehicle", "Voertuig"],
   tag_id: ["RFID tag", "RFID-tag"],
   unsold_ere: ["Unsold", "Onverkocht"],
 };
@@ -71,6 +75,10 @@ function textsIn(language) {
 // What there is to show
 
 const isOurs = ([domain]) => domain === DOMAIN;
+
+const isAccount = ({ entry_type }) => entry_type === "service";
+const isVehicle = ({ identifiers }) =>
+  identifiers.some(([domain, id]) => domain === DOMAIN && id.startsWith("vehicle_"));
 
 /** Return Joulo's entities by device and key: the id, the user's own name, and whether it is hidden. */
 async function entitiesByDevice(hass) {
@@ -102,9 +110,9 @@ async function visibleDevices(hass) {
     .sort((one, other) => one.name.localeCompare(other.name, hass.language, { numeric: true }));
 }
 
-/** Return the id of a charger's statistic, made from the charger's id as the integration does. */
-function statisticId(charger, key) {
-  const [, id] = charger.identifiers.find(isOurs);
+/** Return the id of a device's statistic, made from the device's identifier as the integration does. */
+function statisticId(device, key) {
+  const [, id] = device.identifiers.find(isOurs);
   const slug = id
     .toLowerCase()
     .replace(/[^a-z0-9]+/g, "_")
@@ -112,11 +120,9 @@ function statisticId(charger, key) {
   return `${DOMAIN}:${slug}_${key}`;
 }
 
-/** Return which statistics of the chargers exist: none where Home Assistant records nothing. */
-async function existingStatistics(chargers, hass) {
-  const statistic_ids = chargers.flatMap((charger) =>
-    GRAPHS.map((key) => statisticId(charger, key)),
-  );
+/** Return which statistics of the devices exist: none where Home Assistant records nothing. */
+async function existingStatistics(devices, hass) {
+  const statistic_ids = devices.flatMap((device) => GRAPHS.map((key) => statisticId(device, key)));
   const request = { type: "recorder/get_statistics_metadata", statistic_ids };
   const found = await hass.callWS(request).catch(() => []);
   return new Set(found.map((statistic) => statistic.statistic_id));
@@ -144,9 +150,14 @@ function tiles(device, prefix, figures, texts) {
     const entity = device.entities[prefix + figure];
     if (!entity || entity.hidden) return [];
     const tile = { type: "tile", entity: entity.id, name: entity.name || texts[figure] };
-    if (figure !== "tag_id") return [tile];
+    if (!["tag_id", "vehicle"].includes(figure)) return [tile];
     // It is long; and none is usual, for not everyone needs a card to charge.
-    return [showingWhile(isKnown(entity.id), { ...tile, grid_options: { columns: "full" } })];
+    const card = showingWhile(isKnown(entity.id), { ...tile, grid_options: { columns: "full" } });
+    const vehicle = device.entities[`${prefix}vehicle`];
+    // Whose a card is says more than its number.
+    return [
+      figure === "tag_id" && vehicle ? showingWhile(isState(vehicle.id, "unknown"), card) : card,
+    ];
   });
 }
 
@@ -162,7 +173,7 @@ function runningSession(charger, texts) {
   const running = runs(charger);
   const cards = titled(texts.session, [
     ...tiles(charger, "session_", ["energy", "ere", "start", "average_power"], texts),
-    ...tiles(charger, "active_", ["tag_id"], texts),
+    ...tiles(charger, "active_", ["vehicle", "tag_id"], texts),
   ]);
   // Where nothing tells whether one runs, it is better not to say so.
   return running.conditions.length ? cards.map((card) => showingWhile(running, card)) : [];
@@ -179,15 +190,15 @@ function justEnded(charger, texts) {
   );
 }
 
-/** Return the last completed session, or while there is none a line. */
-function lastSession(charger, texts) {
+/** Return the last completed session of a charger or a vehicle, or while there is none a line. */
+function lastSession(device, texts) {
   const when = ["end", "start", "duration"];
-  const what = ["energy", "ere", "value", "average_power", "tag_id"];
+  const what = ["energy", "ere", "value", "average_power", "charger", "vehicle", "tag_id"];
   const cards = titled(
     texts.last_session,
-    tiles(charger, "last_session_", [...when, ...what], texts),
+    tiles(device, "last_session_", [...when, ...what], texts),
   );
-  const { last_session_end: end } = charger.entities;
+  const { last_session_end: end } = device.entities;
   if (!end || !cards.length) return cards;
   const none = showingWhile(isState(end.id, "unknown"), line(texts.no_session));
   return [...cards.map((card) => showingWhile(isKnown(end.id), card)), none];
@@ -208,13 +219,13 @@ const graph = (statistic, title) => [
 ];
 
 /** Return the graphs of those statistics that exist, or a line; without a MID meter nothing has a value. */
-function graphs(charger, statistics, texts) {
-  const existing = GRAPHS.filter((key) => statistics.has(statisticId(charger, key)));
+function graphs(device, statistics, texts) {
+  const existing = GRAPHS.filter((key) => statistics.has(statisticId(device, key)));
   if (!existing.length) return [line(texts.no_statistics)];
-  const { mid_certified: mid } = charger.entities;
+  const { mid_certified: mid } = device.entities;
   const isWorthIt = mid && { condition: "state", entity: mid.id, state_not: "off" };
   return existing.flatMap((key) => {
-    const cards = graph(statisticId(charger, key), texts[`${key}_graph`]);
+    const cards = graph(statisticId(device, key), texts[`${key}_graph`]);
     return key === "value" && mid ? cards.map((card) => showingWhile(isWorthIt, card)) : cards;
   });
 }
@@ -239,18 +250,25 @@ const chargerNow = (charger, texts, hass) =>
     ...lastSession(charger, texts),
   ]);
 
-/** Return the sessions of a charger as a list, no higher than it needs. */
-function calendar(charger, texts) {
-  const { charging_sessions: sessions } = charger.entities;
+const vehicleNow = (vehicle, texts, hass) =>
+  deviceSection(vehicle, VEHICLE_ICON, hass, [
+    ...tiles(vehicle, "", ["charging", "charger"], texts),
+    ...titled(texts.month, tiles(vehicle, "month_", ["energy", "ere", "value", "sessions"], texts)),
+    ...lastSession(vehicle, texts),
+  ]);
+
+/** Return the sessions of a charger or a vehicle as a list, no higher than it needs. */
+function calendar(device, texts) {
+  const { charging_sessions: sessions } = device.entities;
   if (!sessions || sessions.hidden) return [];
   const list = { type: "calendar", initial_view: "listWeek", entities: [sessions.id] };
   return [subheading(texts.calendar), { ...list, grid_options: { rows: "auto" } }];
 }
 
-const chargerHistory = (charger, statistics, texts, hass) =>
-  deviceSection(charger, ICON, hass, [
-    ...graphs(charger, statistics, texts),
-    ...calendar(charger, texts),
+const deviceHistory = (device, statistics, texts, hass) =>
+  deviceSection(device, isVehicle(device) ? VEHICLE_ICON : ICON, hass, [
+    ...graphs(device, statistics, texts),
+    ...calendar(device, texts),
   ]);
 
 /** Return what an account's ERE credits pay out; nothing while Joulo tells no position. */
@@ -269,13 +287,15 @@ function accountNow(account, texts, hass) {
   ]);
 }
 
-/** Return a section for each charger, or a line. */
-const sectionsOf = (chargers, texts, section) =>
-  chargers.length ? chargers.map(section) : [{ type: "grid", cards: [line(texts.no_charger)] }];
+/** Return a section for each device, or a line. */
+const sectionsOf = (devices, texts, section) =>
+  devices.length ? devices.map(section) : [{ type: "grid", cards: [line(texts.no_charger)] }];
 
-/** Return the chargers, and beside them the accounts; a phone has a switch between both. */
-function overview(chargers, accounts, texts, hass) {
-  const sections = sectionsOf(chargers, texts, (charger) => chargerNow(charger, texts, hass));
+/** Return the chargers and the vehicles, and beside them the accounts; a phone has a switch between both. */
+function overview(devices, accounts, texts, hass) {
+  const sections = sectionsOf(devices, texts, (device) =>
+    (isVehicle(device) ? vehicleNow : chargerNow)(device, texts, hass),
+  );
   const sidebar = accounts.length && {
     sections: accounts.map((account) => accountNow(account, texts, hass)),
     content_label: texts.chargers,
@@ -286,10 +306,10 @@ function overview(chargers, accounts, texts, hass) {
   return sidebar ? { ...view, sidebar } : view;
 }
 
-async function history(chargers, texts, hass) {
-  const statistics = await existingStatistics(chargers, hass);
-  const sections = sectionsOf(chargers, texts, (charger) =>
-    chargerHistory(charger, statistics, texts, hass),
+async function history(devices, texts, hass) {
+  const statistics = await existingStatistics(devices, hass);
+  const sections = sectionsOf(devices, texts, (device) =>
+    deviceHistory(device, statistics, texts, hass),
   );
   return { title: texts.history, path: "history", type: "sections", sections };
 }
@@ -306,10 +326,11 @@ class JouloDashboardStrategy extends HTMLElement {
   static async generate(_config, hass) {
     const texts = textsIn(hass.language);
     const devices = await visibleDevices(hass);
-    const accounts = devices.filter((device) => device.entry_type === "service");
-    const chargers = devices.filter((device) => device.entry_type !== "service");
+    const accounts = devices.filter(isAccount);
+    const chargers = devices.filter((device) => !isAccount(device) && !isVehicle(device));
+    const others = [...chargers, ...devices.filter(isVehicle)];
     return {
-      views: [overview(chargers, accounts, texts, hass), await history(chargers, texts, hass)],
+      views: [overview(others, accounts, texts, hass), await history(others, texts, hass)],
     };
   }
 }
