@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import override
+from datetime import date, datetime
+from operator import attrgetter
+from typing import Literal, override
 
 from homeassistant.components.sensor import (
     SensorDeviceClass,
@@ -30,6 +31,7 @@ from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entitie
 from .sessions.ere import ere_credits, net_value
 from .sessions.figures import average_power, duration, shown_hours
 from .sessions.months import midnight, month_figures, year_total
+from .sessions.queries import Sums
 
 PARALLEL_UPDATES = 0
 
@@ -64,7 +66,7 @@ class EreDescription[StateT](JouloSensorDescription[StateT]):
 
 @dataclass(frozen=True, kw_only=True)
 class EuroDescription[StateT](JouloSensorDescription[StateT]):
-    """An amount in EUR, which moves with the price: no statistics are made of it."""
+    """An amount in EUR."""
 
     device_class: SensorDeviceClass | None = SensorDeviceClass.MONETARY
     native_unit_of_measurement: str | None = EURO
@@ -260,12 +262,20 @@ def _year_ere(state: AccountState) -> float | None:
     return year_total(state.energy, state.day, lambda month: month.ere_credits)
 
 
+def _month_begin(day: date) -> datetime:
+    return midnight(day.replace(day=1))
+
+
+def _year_begin(day: date) -> datetime:
+    return midnight(day.replace(month=1, day=1))
+
+
 def _month_start(state: AccountState) -> datetime:
-    return midnight(state.day.replace(day=1))
+    return _month_begin(state.day)
 
 
 def _year_start(state: AccountState) -> datetime:
-    return midnight(state.day.replace(month=1, day=1))
+    return _year_begin(state.day)
 
 
 def _me_answered(state: AccountState) -> bool:
@@ -420,12 +430,31 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
 )
 
 
-def _month_begin(state: VehicleState) -> datetime:
-    return midnight(state.day.replace(day=1))
-
-
-def _year_begin(state: VehicleState) -> datetime:
-    return midnight(state.day.replace(month=1, day=1))
+def _sums_of(
+    span: Literal["month", "year"], begin: Callable[[date], datetime]
+) -> tuple[JouloSensorDescription[VehicleState], ...]:
+    """Return the sensors of what a vehicle's sessions of the month or the year add up to."""
+    sums: Callable[[VehicleState], Sums | None] = attrgetter(span)
+    return (
+        EnergyDescription(
+            key=f"{span}_energy",
+            state_class=SensorStateClass.TOTAL,
+            value_fn=lambda state: found.kwh if (found := sums(state)) else None,
+            last_reset_fn=lambda state: begin(state.day),
+        ),
+        EreDescription(
+            key=f"{span}_ere",
+            state_class=SensorStateClass.TOTAL,
+            value_fn=lambda state: found.ere if (found := sums(state)) else None,
+            last_reset_fn=lambda state: begin(state.day),
+        ),
+        EuroDescription(
+            key=f"{span}_value",
+            state_class=SensorStateClass.TOTAL,
+            value_fn=lambda state: found.value if (found := sums(state)) else None,
+            last_reset_fn=lambda state: begin(state.day),
+        ),
+    )
 
 
 VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
@@ -443,48 +472,14 @@ VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
         state_class=SensorStateClass.TOTAL,
         value_fn=lambda state: state.total.ere if state.total else None,
     ),
-    EnergyDescription(
-        key="month_energy",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.month.kwh if state.month else None,
-        last_reset_fn=_month_begin,
-    ),
-    EreDescription(
-        key="month_ere",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.month.ere if state.month else None,
-        last_reset_fn=_month_begin,
-    ),
+    *_sums_of("month", _month_begin),
     JouloSensorDescription(
         key="month_sessions",
         state_class=SensorStateClass.TOTAL,
         value_fn=lambda state: state.month.completed if state.month else None,
-        last_reset_fn=_month_begin,
+        last_reset_fn=lambda state: _month_begin(state.day),
     ),
-    EuroDescription(
-        key="month_value",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.month.value if state.month else None,
-        last_reset_fn=_month_begin,
-    ),
-    EnergyDescription(
-        key="year_energy",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.year.kwh if state.year else None,
-        last_reset_fn=_year_begin,
-    ),
-    EreDescription(
-        key="year_ere",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.year.ere if state.year else None,
-        last_reset_fn=_year_begin,
-    ),
-    EuroDescription(
-        key="year_value",
-        state_class=SensorStateClass.TOTAL,
-        value_fn=lambda state: state.year.value if state.year else None,
-        last_reset_fn=_year_begin,
-    ),
+    *_sums_of("year", _year_begin),
     *_last_session(),
     JouloSensorDescription(
         key="last_session_charger",
