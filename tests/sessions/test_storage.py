@@ -219,6 +219,7 @@ def test_a_file_of_the_version_before_is_stored_again_as_it_was() -> None:
     new = {
         key: document.pop(key) for key in ("set_aside", "meters", "kept", "statistics", "assigned")
     }
+    assert sorted(document.pop("chargers")) == sorted([GARAGE_ID, OPRIT_ID, SCHUUR_ID])
     assert not any(new.values())
     assert in_any_order(document) == in_any_order(STORED)
     assert list(document) == list(STORED)

@@ -395,11 +395,21 @@ def test_an_empty_read_says_nothing(history: History) -> None:
 
 
 def test_a_session_that_goes_along_with_its_charger_stays(history: History) -> None:
+    history.report(charger())
     history.list(completed(), replace(completed("other"), charger_id="other"))
     for at in (NOW, NOW + READ_AGAIN):
         history.read("other", at=at, charger_ids=["other"])
     assert set(history.records) == {"s", "other"}
     assert history.state.missing_since == {}
+
+
+def test_a_session_of_a_charger_that_joulo_never_listed_goes(history: History) -> None:
+    """Such an id may be anything."""
+    history.report(charger())
+    history.list(completed(), replace(completed("junk"), charger_id="-Infinity"))
+    for at in (NOW, NOW + READ_AGAIN):
+        history.read("s", at=at)
+    assert set(history.records) == {"s"}
 
 
 def test_a_session_of_a_charger_that_went_goes_when_others_of_it_are_listed(

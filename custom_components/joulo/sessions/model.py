@@ -134,12 +134,16 @@ class _OfVehicles(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class ChargerHistory:
-    """The sessions of one charger by id, the id of its active one, whether its kWh earn ERE credits, its meter."""
+    """The sessions of one charger by id, the id of its active one, whether its kWh earn ERE credits, its meter.
+
+    `was_listed` tells whether Joulo has ever listed the charger: an id that stands in sessions only may be anything.
+    """
 
     records: Mapping[str, SessionRecord] = field(default_factory=dict)
     active: str | None = None
     mid_certified: bool | None = None
     meter: Meter | None = None
+    was_listed: bool = False
 
     @cached_property
     def timeline(self) -> tuple[ChargingSession, ...]:

@@ -140,6 +140,7 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         ),
         kept=tuple(sorted(state.kept)),
         meters={key: each.meter.wh for key, each in state.chargers.items() if each.meter},
+        chargers=tuple(key for key, each in state.chargers.items() if each.was_listed),
         statistics=dict(state.statistics),
         assigned=dict(state.fleet.assigned),
     ).to_dict()
@@ -166,8 +167,10 @@ def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
         charger_id: ChargerHistory(
             records=chargers.get(charger_id, {}),
             meter=Meter(stored.meters[charger_id]) if charger_id in stored.meters else None,
+            # An earlier version did not note it, and took every id for a charger's.
+            was_listed=stored.chargers is None or charger_id in stored.chargers,
         )
-        for charger_id in chargers | stored.meters
+        for charger_id in chargers | stored.meters | dict.fromkeys(stored.chargers or ())
     }
 
 
@@ -233,6 +236,10 @@ def _parse_values(value: object) -> dict[str, float]:
         for session_id, item in _items(value)
         if (number := parse_number(item)) is not None
     }
+
+
+def _parse_chargers(value: object) -> tuple[str, ...] | None:
+    return _parse_texts(value) if isinstance(value, list) else None
 
 
 def _parse_names(value: object) -> dict[str, str]:
@@ -301,6 +308,10 @@ class _StoredHistory(Model):
         default_factory=dict, metadata=field_options(deserialize=_parse_values)
     )
     kept: tuple[str, ...] = field(default=(), metadata=field_options(deserialize=_parse_texts))
+    chargers: tuple[str, ...] | None = field(
+        default=None, metadata=field_options(deserialize=_parse_chargers)
+    )
+    """Ids of those that Joulo has ever listed."""
     statistics: dict[str, str] = field(
         default_factory=dict, metadata=field_options(deserialize=_parse_names)
     )

@@ -287,8 +287,8 @@ class CompleteRead:
         """Return the sessions that the read should list and does not: charger id by session id.
 
         A session that is older than all that Joulo still lists was archived, and one whose charger
-        neither the account nor the read has went with its charger: neither is missing. Nor is one that is
-        active or has just ended, or that the user keeps.
+        neither the account nor the read has went with its charger, if Joulo ever listed that: neither is
+        missing. Nor is one that is active or has just ended, or that the user keeps.
         """
         records = [
             (session_id, charger_id, record)
@@ -296,6 +296,7 @@ class CompleteRead:
             for session_id, record in charger.records.items()
         ]
         shown = {*self.charger_ids}
+        shown.update(key for key, charger in state.chargers.items() if not charger.was_listed)
         shown.update(charger_id for each, charger_id, _ in records if each in self.seen)
         exempt = {charger.active for charger in state.chargers.values()} | state.kept
         absent = [
@@ -500,6 +501,7 @@ class _ChargerDraft:
     active: str | None = None
     mid_certified: bool | None = None
     meter: Meter | None = None
+    was_listed: bool = False
 
     def freeze(self) -> ChargerHistory:
         return ChargerHistory(
@@ -507,6 +509,7 @@ class _ChargerDraft:
             active=self.active,
             mid_certified=self.mid_certified,
             meter=self.meter,
+            was_listed=self.was_listed,
         )
 
 
@@ -575,8 +578,10 @@ class _Draft:
         self._change |= Change.ACTIVE
 
     def certify(self, charger: Charger) -> None:
-        """Take over whether a charger is MID-certified, and value what waited for that."""
+        """Take over that a charger is listed, whether it is MID-certified, and value what waited for that."""
         before = self._look(charger.id)
+        if before is None or not before.was_listed:
+            self._touch(charger.id).was_listed = True
         if before is None or before.mid_certified is not charger.mid_certified:
             self._touch(charger.id).mid_certified = charger.mid_certified
             self.assign_values(charger.id)
@@ -660,6 +665,10 @@ class _Draft:
         if charger_id not in self._touched:
             before = self._state.chargers.get(charger_id, ChargerHistory())
             self._touched[charger_id] = _ChargerDraft(
-                dict(before.records), before.active, before.mid_certified, before.meter
+                dict(before.records),
+                before.active,
+                before.mid_certified,
+                before.meter,
+                before.was_listed,
             )
         return self._touched[charger_id]
