@@ -31,7 +31,10 @@ def garbled(document: Any, chance: Random) -> Any:
         container, key = chance.choice(list(places(root)))
         change = chance.choice(("replace", "replace", "delete", "double"))
         if change == "replace":
-            container[key] = deepcopy(chance.choice(AWKWARD))
+            value = deepcopy(chance.choice(AWKWARD))
+            # Chargers and sessions that agree with each other would be no nonsense.
+            is_id = key in ("id", "charger_id") and isinstance(value, str) and value
+            container[key] = f"{value}{chance.random()}" if is_id else value
         elif change == "double" and isinstance(container, list):
             container.append(container[key])
         elif container is not root:
