@@ -539,7 +539,7 @@ class VehicleState(LastSession):
     is_reachable: bool
     running: ChargingSession | None
     charger: str | None
-    total: Sums | None
+    total: Totals | None
     month: Sums | None
     year: Sums | None
     last_charger: str | None
@@ -602,12 +602,9 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
         last = queries.last_completed_of_vehicle(state, vehicle_id, now)
         total = month = year = None
         if state.last_full_read is not None:
-            sessions = queries.vehicle_sessions(state, vehicle_id)
-            of_year = [s for s in sessions if local_day(s.started_at).year == day.year]
-            of_month = [s for s in of_year if local_day(s.started_at).month == day.month]
-            total, month, year = (
-                queries.sums(state, each) for each in (sessions, of_month, of_year)
-            )
+            total = queries.vehicle_totals(state, vehicle_id)
+            month = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(day=1)))
+            year = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(month=1, day=1)))
         return VehicleState(
             day=day,
             is_charging=any(self._is_charging(session.charger_id) for session in running),

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from heapq import merge
+from itertools import chain, takewhile
 
 from ..api import ChargingSession
 from .ere import ere_credits
@@ -194,22 +194,19 @@ def sessions_by_rule(state: HistoryState) -> dict[Rule, int]:
 
 def vehicle_sessions(state: HistoryState, vehicle_id: str) -> list[ChargingSession]:
     """Return all sessions of a vehicle, oldest first."""
-    parts = [
-        charger.of_vehicles(state.fleet).get(vehicle_id, ()) for charger in state.chargers.values()
-    ]
-    return list(merge(*parts, key=lambda session: session.started_at))
+    parts = _vehicle_parts(state, vehicle_id)
+    return sorted(chain.from_iterable(parts), key=lambda session: session.started_at)
 
 
 def last_completed_of_vehicle(
     state: HistoryState, vehicle_id: str, now: datetime
 ) -> ChargingSession | None:
     """Return the newest session of a vehicle that Joulo lists as ended."""
-    found = (
-        session
-        for session in reversed(vehicle_sessions(state, vehicle_id))
-        if session.started_at <= now and is_completed(state, session)
+    newest = (
+        _latest([session for session in part if is_completed(state, session)], now)
+        for part in _vehicle_parts(state, vehicle_id)
     )
-    return next(found, None)
+    return max(filter(None, newest), key=lambda session: session.started_at, default=None)
 
 
 def is_completed(state: HistoryState, session: ChargingSession) -> bool:
@@ -219,18 +216,41 @@ def is_completed(state: HistoryState, session: ChargingSession) -> bool:
 
 def running_sessions(state: HistoryState, vehicle_id: str) -> list[ChargingSession]:
     """Return the sessions of a vehicle that are active on a charger, oldest first."""
-    active = {charger.active for charger in state.chargers.values()}
-    return [each for each in vehicle_sessions(state, vehicle_id) if each.id in active]
+    records = (_active_record(charger) for charger in state.chargers.values())
+    sessions = [record.session for record in records if record is not None]
+    own = [each for each in sessions if attribute(each, state.fleet).vehicle_id == vehicle_id]
+    return sorted(own, key=lambda session: session.started_at)
 
 
-def sums(state: HistoryState, sessions: Sequence[ChargingSession]) -> Sums:
-    """Return what sessions add up to; each figure as far as it is known. Completed ones are counted."""
+def vehicle_totals(state: HistoryState, vehicle_id: str) -> Totals:
+    """Return what a vehicle has charged and earned, in all its sessions."""
+    sessions = list(chain.from_iterable(_vehicle_parts(state, vehicle_id)))
+    return Totals(
+        sum_known([session.kwh for session in sessions]),
+        sum_known([ere_credits(session) for session in sessions]),
+    )
+
+
+def vehicle_sums(state: HistoryState, vehicle_id: str, since: datetime) -> Sums:
+    """Return what the sessions of a vehicle that have started since a moment add up to. Completed ones are counted."""
+    sessions = [
+        session
+        for part in _vehicle_parts(state, vehicle_id)
+        for session in takewhile(lambda session: session.started_at >= since, reversed(part))
+    ]
     return Sums(
         sum_known([session.kwh for session in sessions]),
         sum_known([ere_credits(session) for session in sessions]),
         sum_known([value_of(state, session) for session in sessions]),
         sum(is_completed(state, session) for session in sessions),
     )
+
+
+def _vehicle_parts(state: HistoryState, vehicle_id: str) -> list[tuple[ChargingSession, ...]]:
+    """Return the sessions of a vehicle by charger, each oldest first."""
+    return [
+        charger.of_vehicles(state.fleet).get(vehicle_id, ()) for charger in state.chargers.values()
+    ]
 
 
 def listed(state: HistoryState) -> Iterator[ChargingSession]:
