@@ -80,24 +80,29 @@ def mutated(draw: st.DrawFn, name: str) -> Any:
     return root[0]
 
 
-def numbers(value: Any) -> Iterator[float]:
-    """Yield every number in a document, those written as strings too."""
+def leaves(value: Any) -> Iterator[Any]:
+    """Yield every single value in a document."""
     match value:
         case dict():
             for item in value.values():
-                yield from numbers(item)
+                yield from leaves(item)
         case list() | tuple():
             for item in value:
-                yield from numbers(item)
-        case bool():
-            return
-        case int() | float() | str():
+                yield from leaves(item)
+        case _:
+            yield value
+
+
+def numbers(document: Any) -> Iterator[float]:
+    """Yield every number in a document, those written as strings too."""
+    for value in leaves(document):
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
             with suppress(ValueError, OverflowError):
                 yield float(value)
 
 
 def numbers_parsed(data: Data) -> Iterator[float]:
-    """Yield every number in the client's data, except its own count of a page's rows."""
+    """Yield every number in the client's data, except its own count of a page's rows; texts are none."""
     match data:
         case tuple():
             models: list[Any] = list(data)
@@ -105,7 +110,9 @@ def numbers_parsed(data: Data) -> Iterator[float]:
             models = list(data.sessions)
         case _:
             models = [data]
-    yield from numbers([asdict(model) for model in models])
+    for value in leaves([asdict(model) for model in models]):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield float(value)
 
 
 @TRIALS
