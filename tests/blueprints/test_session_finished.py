@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Coroutine
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
@@ -85,6 +87,22 @@ async def test_the_vehicle_is_that_of_the_tag(
     await charge(tag=TAG)
     ((_, message),) = phone.messages
     assert message.endswith(f" · {shown}")
+
+
+async def test_a_vehicle_of_joulos_own_is_named_by_itself(
+    hass: HomeAssistant, joulo: MockConfigEntry, phone: Phone, tell: Tell, charge: Charge
+) -> None:
+    """It comes before the list of the automation."""
+    await tell(vehicles=[{"tag": TAG, "vehicle": "Zoe"}])
+    data = MappingProxyType({"tags": [TAG], "chargers": []})
+    vehicle = ConfigSubentry(
+        data=data, subentry_type="vehicle", title="Zoe of the house", unique_id=None
+    )
+    hass.config_entries.async_add_subentry(joulo, vehicle)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    await charge(tag=TAG)
+    ((_, message),) = phone.messages
+    assert message.endswith(" · Zoe of the house")
 
 
 async def test_a_tag_of_digits_may_be_written_as_a_number(
