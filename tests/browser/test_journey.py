@@ -17,6 +17,8 @@ async def test_a_newcomer_gets_from_a_wrong_token_to_the_dashboard(
     await page.get_by_role("link", name="Settings").click()
     await page.get_by_text("Devices & services").click()
     await page.get_by_role("button", name="Add integration").click()
+    # The dialog forgets what was typed before its list has come.
+    await expect(page.locator("ha-integration-list-item").first).to_be_visible()
     await page.locator("ha-input-search input").last.fill("Joulo")
     await page.locator("ha-integration-list-item", has_text="Joulo").click()
     dialog = page.locator("dialog-data-entry-flow")
