@@ -33,7 +33,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "history": GROUND | PURE | TOOLS,
     "statement": GROUND | PURE | TOOLS,
     "config_flow": GROUND | PURE | TOOLS | {"switching", "vehicle_flow", "vehicles"},
-    "vehicle_flow": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "vehicles"},
+    "vehicle_flow": GROUND | PURE | TOOLS | {"vehicles"},
     **dict.fromkeys(READERS, GROUND | PURE | TOOLS | HISTORY | {"vehicles"}),
     "data": GROUND | PURE | TOOLS | HISTORY | READERS,
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},

@@ -5,6 +5,7 @@ from copy import deepcopy
 from datetime import timedelta
 import json
 import logging
+from math import nan
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -143,7 +144,15 @@ async def test_the_entry_keeps_the_token_and_the_title(
 
 @pytest.mark.parametrize(
     ("theirs", "ours"),
-    [(10.0, 60), (30.0, 60), (300.0, 300), (86400.0, 900), ("often", None), (None, None)],
+    [
+        (10.0, 60),
+        (30.0, 60),
+        (300.0, 300),
+        (86400.0, 900),
+        ("often", None),
+        (nan, None),
+        (None, None),
+    ],
 )
 async def test_the_interval_is_taken_over_as_far_as_joulo_allows(
     hass: HomeAssistant, theirs: object, ours: int | None

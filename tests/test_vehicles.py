@@ -25,6 +25,7 @@ from tests.home import Home
 from tests.simulator import (
     GARAGE_ID,
     OPRIT_ID,
+    Fault,
     SimulatedAccount,
     SimulatedCharger,
     SimulatedCloud,
@@ -150,6 +151,7 @@ async def test_a_tag_that_was_never_used_is_offered_by_its_end(
     ("name", "data", "field", "error"),
     [
         ("zoe", {}, "name", "name_taken"),
+        (" Zoe ", {}, "name", "name_taken"),
         ("ID.3", {"tags": ["04:A3:B2:C1"]}, "tags", "tag_taken"),
         ("ID.3", {"chargers": [OPRIT_ID]}, "chargers", "charger_taken"),
     ],
@@ -165,6 +167,23 @@ async def test_what_another_vehicle_has_is_refused(
         await submit(hass, form, "ID.3", **data, since="2026-06-01") if field != "name" else form
     )
     assert (result["type"] is FlowResultType.CREATE_ENTRY) is (field != "name")
+
+
+async def test_a_name_of_spaces_is_refused(hass: HomeAssistant, home: Home) -> None:
+    form = await submit(hass, await open_form(hass, home.entry), "  ")
+    assert form["errors"] == {"name": "name_taken"}
+
+
+async def test_a_charger_that_is_gone_can_be_kept_or_taken_away(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    zoe = await add_vehicle(hass, home.entry, chargers=[OPRIT_ID])
+    account.remove_charger(OPRIT_ID)
+    await home.poll(3)
+    form = await open_form(hass, home.entry, zoe)
+    assert OPRIT_ID in options(form, "chargers")
+    await submit(hass, form, "Zoe", chargers=[OPRIT_ID])
+    assert home.entry.subentries[zoe.subentry_id].data["chargers"] == [OPRIT_ID]
 
 
 async def test_without_the_history_there_is_nothing_to_choose_from(
@@ -234,6 +253,24 @@ async def test_a_running_session_shows_where_the_vehicle_charges(
 
 async def test_a_charger_has_no_vehicle_before_there_is_one(home: Home) -> None:
     assert home.hass.states.get("sensor.garage_active_vehicle") is None
+
+
+async def test_an_update_of_a_vehicle_by_hand_asks_nothing_and_clears_no_issue(
+    hass: HomeAssistant, home: Home, cloud: SimulatedCloud
+) -> None:
+    """It shows what the others have read: a permission that those lack is still missing."""
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    assert await async_setup_component(hass, "homeassistant", {})
+    cloud.fail("/chargers", Fault.FORBIDDEN)
+    await home.poll()
+    (missing,) = [each for each in home.issues() if each.translation_key == "missing_scope"]
+    cloud.forget_requests()
+    data = {"entity_id": "sensor.zoe_total_energy"}
+    await hass.services.async_call("homeassistant", "update_entity", data, blocking=True)
+    assert missing in home.issues()
+    assert cloud.requests == []
+    assert home.state("binary_sensor.zoe_charging") == "unavailable"
+    assert home.state("sensor.zoe_total_energy") != "unavailable"
 
 
 # The device

@@ -73,8 +73,8 @@ class JouloRestartButton(JouloEntity[ChargerState], ButtonEntity):
     @override
     async def async_press(self) -> None:
         """Restart the charger; whoever pressed hears it when nobody saw the charger come back."""
-        coordinator = self.coordinator
-        restart = coordinator.client.restart_charger(
+        chargers = self.coordinator.config_entry.runtime_data.chargers
+        restart = chargers.client.restart_charger(
             self._device_key, hard=self.entity_description.hard
         )
         if not await async_send_command(restart):

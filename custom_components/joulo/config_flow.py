@@ -60,7 +60,6 @@ _IN_A_FORM = {"server_error": "cannot_connect", "not_found": "invalid_response"}
 _MOST_NAMES = 3
 """Chargers that a title names."""
 
-
 _TOKEN = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
 )

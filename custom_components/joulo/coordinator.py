@@ -75,37 +75,27 @@ _SHOWN_OF_CHARGER = (
 
 
 class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
-    """Reads one endpoint and translates errors.
+    """Holds states by device key: a charger's id, a vehicle's key, or for the account the config entry's id.
 
-    Its data are states by device key: a charger's id, or for the account the config entry's id. States
-    compare equal where they show the same; listeners hear of changes only.
+    States compare equal where they show the same; listeners hear of changes only.
     """
 
     config_entry: JouloConfigEntry
-    endpoint: Endpoint
 
     def __init__(
-        self,
-        hass: HomeAssistant,
-        entry: JouloConfigEntry,
-        client: JouloClient,
-        interval: timedelta | None,
+        self, hass: HomeAssistant, entry: JouloConfigEntry, name: str, interval: timedelta | None
     ) -> None:
-        """Prepare to read every `interval`, or never."""
+        """Prepare to update every `interval`, or by what others bring alone."""
         super().__init__(
             hass,
             _LOGGER,
             config_entry=entry,
-            name=self.endpoint.path,
+            name=name,
             update_interval=interval,
             always_update=False,
         )
-        self.client = client
         self.data = {}
         self._notified: tuple[bool, dict[str, StateT]] = (True, {})
-        self._refresh_requested_at = time.monotonic()
-        self._cancel_pending_refresh: CALLBACK_TYPE | None = None
-        entry.async_on_unload(self._drop_pending_refresh)
 
     @property
     @abstractmethod
@@ -117,10 +107,6 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         """Ids of the subentries that devices belong to, by their keys; empty for those of the account itself."""
         return {}
 
-    @abstractmethod
-    async def _async_read(self) -> dict[str, StateT]:
-        """Ask Joulo."""
-
     @callback
     @override
     def async_update_listeners(self) -> None:
@@ -129,6 +115,39 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
         if shown != self._notified:
             self._notified = shown
             super().async_update_listeners()
+
+    def _with_equal_kept(self, states: dict[str, StateT]) -> dict[str, StateT]:
+        """Return the states, with the objects of before where they are equal: entities compare by identity."""
+        return {
+            key: before if (before := self.data.get(key, state)) == state else state
+            for key, state in states.items()
+        }
+
+    @callback
+    def _async_show(self, states: dict[str, StateT]) -> None:
+        """Show states that have changed since Joulo was asked."""
+        self.data = self._with_equal_kept(states)
+        self.async_update_listeners()
+
+
+class EndpointCoordinator[StateT](JouloCoordinator[StateT]):
+    """Reads one endpoint and translates errors."""
+
+    endpoint: Endpoint
+
+    def __init__(
+        self, hass: HomeAssistant, entry: JouloConfigEntry, client: JouloClient, interval: timedelta
+    ) -> None:
+        """Prepare to read every `interval`."""
+        super().__init__(hass, entry, self.endpoint.path, interval)
+        self.client = client
+        self._refresh_requested_at = time.monotonic()
+        self._cancel_pending_refresh: CALLBACK_TYPE | None = None
+        entry.async_on_unload(self._drop_pending_refresh)
+
+    @abstractmethod
+    async def _async_read(self) -> dict[str, StateT]:
+        """Ask Joulo."""
 
     async def async_refresh_or_soon(self) -> None:
         """Refresh now; where nothing was sent since set-up began, once more as soon as a request is allowed."""
@@ -194,19 +213,6 @@ class JouloCoordinator[StateT](DataUpdateCoordinator[dict[str, StateT]]):
             return ConfigEntryAuthFailed(**translated_error(error))
         return UpdateFailed(**translated_error(error), retry_after=self._retry_after_error(error))
 
-    def _with_equal_kept(self, states: dict[str, StateT]) -> dict[str, StateT]:
-        """Return the states, with the objects of before where they are equal: entities compare by identity."""
-        return {
-            key: before if (before := self.data.get(key, state)) == state else state
-            for key, state in states.items()
-        }
-
-    @callback
-    def _async_show(self, states: dict[str, StateT]) -> None:
-        """Show states that have changed since Joulo was asked."""
-        self.data = self._with_equal_kept(states)
-        self.async_update_listeners()
-
     @callback
     def _drop_pending_refresh(self) -> None:
         if self._cancel_pending_refresh is not None:
@@ -231,7 +237,7 @@ class ChargerState:
     has_vehicles: bool
 
 
-class ChargersCoordinator(JouloCoordinator[ChargerState]):
+class ChargersCoordinator(EndpointCoordinator[ChargerState]):
     """Polls `/chargers`: their states, and which there are."""
 
     endpoint = Endpoint.CHARGERS
@@ -318,7 +324,7 @@ class LastSession:
     has_vehicles: bool
 
 
-class SessionsCoordinator(JouloCoordinator[LastSession]):
+class SessionsCoordinator(EndpointCoordinator[LastSession]):
     """Reads `/sessions`: hourly, and as soon as a session has ended, until Joulo lists its end."""
 
     endpoint = Endpoint.SESSIONS
@@ -412,7 +418,7 @@ class AccountState:
     coverage: Coverage
 
 
-class AccountCoordinator(JouloCoordinator[AccountState]):
+class AccountCoordinator(EndpointCoordinator[AccountState]):
     """Reads `/energy` hourly, and soon after the history has changed; `/me` and `/ere-position` every 6 hours."""
 
     endpoint = Endpoint.ENERGY
@@ -548,11 +554,9 @@ class VehicleState(LastSession):
 class VehiclesCoordinator(JouloCoordinator[VehicleState]):
     """Follows the history and the chargers: it asks Joulo nothing."""
 
-    endpoint = Endpoint.CHARGERS
-
     def __init__(self, chargers: ChargersCoordinator, history: SessionHistory) -> None:
         """Prepare to show the vehicles that the history knows."""
-        super().__init__(chargers.hass, chargers.config_entry, chargers.client, None)
+        super().__init__(chargers.hass, chargers.config_entry, "vehicles", None)
         self._chargers = chargers
         self._history = history
         self._devices = dr.async_get(chargers.hass)
@@ -564,7 +568,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
         changes = _SHOWN_OF_CHARGER | Change.VALUES
         for unsubscribe in (
             self._history.async_listen(self._async_follow, changes),
-            self._chargers.async_add_listener(self._async_follow),
+            self._chargers.async_add_listener(self._async_follow_chargers),
             _Midnights(self.hass, self._async_follow).async_stop,
         ):
             self.config_entry.async_on_unload(unsubscribe)
@@ -581,13 +585,29 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
         return {vehicle_key(vehicle.id): vehicle.id for vehicle in vehicles}
 
     @override
-    async def _async_read(self) -> dict[str, VehicleState]:
-        return self._with_equal_kept(self._states())
+    async def _async_update_data(self) -> dict[str, VehicleState]:
+        """Return what is shown: whoever asks for an update by hand finds it up to date."""
+        return self.data
 
     @callback
     def _async_follow(self, *_: object) -> None:
         if self._history.state.fleet.vehicles:
             self._async_show(self._states())
+
+    @callback
+    def _async_follow_chargers(self) -> None:
+        """Follow what the history does not know: whether a charger says that it charges, and answers at all."""
+        subentry_ids = self.subentry_ids
+        self._async_show(
+            {
+                key: replace(
+                    state,
+                    is_charging=self._is_charging(subentry_ids[key]),
+                    is_reachable=self._chargers.last_update_success,
+                )
+                for key, state in self.data.items()
+            }
+        )
 
     def _states(self) -> dict[str, VehicleState]:
         return {
@@ -607,7 +627,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             year = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(month=1, day=1)))
         return VehicleState(
             day=day,
-            is_charging=any(self._is_charging(session.charger_id) for session in running),
+            is_charging=self._is_charging(vehicle_id),
             is_reachable=self._chargers.last_update_success,
             running=running[-1] if running else None,
             charger=self._name(running[-1]) if running else None,
@@ -621,9 +641,15 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             last_charger=self._name(last) if last else None,
         )
 
-    def _is_charging(self, charger_id: str) -> bool:
-        shown = self._chargers.data.get(charger_id)
-        return shown is not None and shown.charger.is_charging is True
+    def _is_charging(self, vehicle_id: str) -> bool:
+        """Whether a session of the vehicle is active, and its charger says that it charges."""
+        charging = {
+            charger_id
+            for charger_id, shown in self._chargers.data.items()
+            if shown.charger.is_charging
+        }
+        running = queries.running_sessions(self._history.state, vehicle_id)
+        return any(session.charger_id in charging for session in running)
 
     def _name(self, session: ChargingSession) -> str | None:
         name = charger_name(self._devices, self.config_entry, session.charger_id)

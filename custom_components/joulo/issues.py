@@ -1,7 +1,7 @@
 """Repair issues: what a user has to know and only a user can mend. They are raised and cleared by themselves."""
 
 from collections.abc import Collection, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import issue_registry as ir
@@ -51,15 +51,13 @@ def async_clear_totals_mismatch(hass: HomeAssistant, entry: JouloConfigEntry) ->
 @callback
 def async_raise_unlisted_sessions(hass: HomeAssistant, entry: JouloConfigEntry, count: int) -> None:
     """Create the issue that Joulo does not list many sessions any more; its fix flow asks what becomes of them."""
-    ir.async_create_issue(
+    _raise(
         hass,
-        DOMAIN,
         _unlisted_sessions(entry),
-        data={"entry_id": entry.entry_id},
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=UNLISTED_SESSIONS,
-        translation_placeholders={"account": entry.title, "count": str(count)},
+        ir.IssueSeverity.WARNING,
+        UNLISTED_SESSIONS,
+        {"account": entry.title, "count": str(count)},
+        fix={"entry_id": entry.entry_id},
     )
 
 
@@ -85,16 +83,9 @@ def async_clear_unwritable(hass: HomeAssistant, entry: JouloConfigEntry) -> None
 @callback
 def async_raise_rest_sensors(hass: HomeAssistant, entity_ids: list[str]) -> None:
     """Create the issue that sensors of Joulo's own YAML are still there: one, however many accounts there are."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _REST_SENSORS,
-        is_fixable=False,
-        learn_more_url=_FROM_YAML,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=_REST_SENSORS,
-        translation_placeholders={"sensors": _listed(entity_ids)},
-    )
+    placeholders = {"sensors": _listed(entity_ids)}
+    severity = ir.IssueSeverity.WARNING
+    _raise(hass, _REST_SENSORS, severity, _REST_SENSORS, placeholders, guide=_FROM_YAML)
 
 
 @callback
@@ -115,22 +106,20 @@ def async_raise_taken_over(
     removed: Iterable[str],
 ) -> None:
     """Create the issue that an entry was another integration's; its fix flow has the user confirm that it was read."""
-    ir.async_create_issue(
+    _raise(
         hass,
-        DOMAIN,
         _taken_over(entry),
-        data={"entry_id": entry.entry_id},
-        is_fixable=True,
-        learn_more_url=_SWITCHING,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=TAKEN_OVER,
-        translation_placeholders={
+        ir.IssueSeverity.WARNING,
+        TAKEN_OVER,
+        {
             "account": entry.title,
             "kept": _listed(kept),
             "ended": _listed(ended),
             "removed": _listed(removed),
             "guide": _SWITCHING,
         },
+        fix={"entry_id": entry.entry_id},
+        guide=_SWITCHING,
     )
 
 
@@ -139,15 +128,13 @@ def async_raise_unknown_tag(
     hass: HomeAssistant, entry: JouloConfigEntry, tag_hash: str, **words: str
 ) -> None:
     """Create the issue of a tag that no vehicle has; its fix flow finds the tag by its hash."""
-    ir.async_create_issue(
+    _raise(
         hass,
-        DOMAIN,
         f"{_unknown_tag(entry)}_{tag_hash}",
-        data={"entry_id": entry.entry_id, "tag_hash": tag_hash},
-        is_fixable=True,
-        severity=ir.IssueSeverity.WARNING,
-        translation_key=UNKNOWN_TAG,
-        translation_placeholders=words,
+        ir.IssueSeverity.WARNING,
+        UNKNOWN_TAG,
+        words,
+        fix={"entry_id": entry.entry_id, "tag_hash": tag_hash},
     )
 
 
@@ -165,16 +152,9 @@ def async_keep_unknown_tags(
 @callback
 def async_raise_two_folders(hass: HomeAssistant, folder: str) -> None:
     """Create the issue that another folder has an integration with this domain."""
-    ir.async_create_issue(
-        hass,
-        DOMAIN,
-        _TWO_FOLDERS,
-        is_fixable=False,
-        learn_more_url=_SWITCHING,
-        severity=ir.IssueSeverity.ERROR,
-        translation_key=_TWO_FOLDERS,
-        translation_placeholders={"folder": f"`{folder}`"},
-    )
+    placeholders = {"folder": f"`{folder}`"}
+    severity = ir.IssueSeverity.ERROR
+    _raise(hass, _TWO_FOLDERS, severity, _TWO_FOLDERS, placeholders, guide=_SWITCHING)
 
 
 @callback
@@ -194,19 +174,29 @@ def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
 
 
+class _Ways(TypedDict, total=False):
+    """Ways to mend an issue: what its fix flow is given, and the address of a page that tells more."""
+
+    fix: dict[str, str | int | float | None]
+    guide: str
+
+
 def _raise(
     hass: HomeAssistant,
     issue_id: str,
     severity: ir.IssueSeverity,
     key: str,
     placeholders: dict[str, str],
+    **ways: Unpack[_Ways],
 ) -> None:
-    """Create an issue that is mended elsewhere than in Home Assistant's repairs."""
+    """Create an issue that is mended by its fix flow, if it has a way there, or else elsewhere than in the repairs."""
     ir.async_create_issue(
         hass,
         DOMAIN,
         issue_id,
-        is_fixable=False,
+        data=ways.get("fix"),
+        is_fixable="fix" in ways,
+        learn_more_url=ways.get("guide"),
         severity=severity,
         translation_key=key,
         translation_placeholders=placeholders,

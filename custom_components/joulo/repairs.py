@@ -1,9 +1,13 @@
 """Fix flows of the repair issues that a user can mend in Home Assistant."""
 
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, override
 
-from homeassistant.components.repairs import RepairsFlow, RepairsFlowResult
+from homeassistant.components.repairs import (
+    ConfirmRepairFlow,
+    RepairsFlow,
+    RepairsFlowResult,
+)
 from homeassistant.config_entries import ConfigEntryState, ConfigSubentry
 from homeassistant.const import CONF_NAME
 from homeassistant.core import HomeAssistant
@@ -122,30 +126,22 @@ class UnknownTagFlow(RepairsFlow):
         return next((use.tag for use in uses if tag_hash(use.tag) == self._tag_hash), None)
 
 
-class TakenOverFlow(RepairsFlow):
+class TakenOverFlow(ConfirmRepairFlow):
     """Shows what was taken over from another integration, until the user confirms to have read it."""
 
     def __init__(self, entry_id: str) -> None:
         """Prepare to note it in the entry."""
         self._entry_id = entry_id
 
-    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
-        """Show what was taken over."""
-        return await self.async_step_confirm()
-
+    @override
     async def async_step_confirm(
-        self, user_input: dict[str, Any] | None = None
+        self, user_input: dict[str, str] | None = None
     ) -> RepairsFlowResult:
         """Ask for the confirmation."""
-        if user_input is None:
-            issue = ir.async_get(self.hass).async_get_issue(DOMAIN, self.issue_id)
-            return self.async_show_form(
-                step_id="confirm",
-                description_placeholders=issue.translation_placeholders if issue else None,
-            )
-        if (entry := self.hass.config_entries.async_get_entry(self._entry_id)) is not None:
+        entry = self.hass.config_entries.async_get_entry(self._entry_id)
+        if user_input is not None and entry is not None:
             async_confirm_takeover(self.hass, entry)
-        return self.async_create_entry(data={})
+        return await super().async_step_confirm(user_input)
 
 
 class UnlistedSessionsFlow(RepairsFlow):

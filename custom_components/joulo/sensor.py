@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from operator import attrgetter
 from typing import Literal, override
 
@@ -262,20 +262,12 @@ def _year_ere(state: AccountState) -> float | None:
     return year_total(state.energy, state.day, lambda month: month.ere_credits)
 
 
-def _month_begin(day: date) -> datetime:
-    return midnight(day.replace(day=1))
+def _month_start(state: AccountState | VehicleState) -> datetime:
+    return midnight(state.day.replace(day=1))
 
 
-def _year_begin(day: date) -> datetime:
-    return midnight(day.replace(month=1, day=1))
-
-
-def _month_start(state: AccountState) -> datetime:
-    return _month_begin(state.day)
-
-
-def _year_start(state: AccountState) -> datetime:
-    return _year_begin(state.day)
+def _year_start(state: AccountState | VehicleState) -> datetime:
+    return midnight(state.day.replace(month=1, day=1))
 
 
 def _me_answered(state: AccountState) -> bool:
@@ -431,7 +423,7 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
 
 
 def _sums_of(
-    span: Literal["month", "year"], begin: Callable[[date], datetime]
+    span: Literal["month", "year"], start: Callable[[VehicleState], datetime]
 ) -> tuple[JouloSensorDescription[VehicleState], ...]:
     """Return the sensors of what a vehicle's sessions of the month or the year add up to."""
     sums: Callable[[VehicleState], Sums | None] = attrgetter(span)
@@ -440,19 +432,19 @@ def _sums_of(
             key=f"{span}_energy",
             state_class=SensorStateClass.TOTAL,
             value_fn=lambda state: found.kwh if (found := sums(state)) else None,
-            last_reset_fn=lambda state: begin(state.day),
+            last_reset_fn=start,
         ),
         EreDescription(
             key=f"{span}_ere",
             state_class=SensorStateClass.TOTAL,
             value_fn=lambda state: found.ere if (found := sums(state)) else None,
-            last_reset_fn=lambda state: begin(state.day),
+            last_reset_fn=start,
         ),
         EuroDescription(
             key=f"{span}_value",
             state_class=SensorStateClass.TOTAL,
             value_fn=lambda state: found.value if (found := sums(state)) else None,
-            last_reset_fn=lambda state: begin(state.day),
+            last_reset_fn=start,
         ),
     )
 
@@ -472,14 +464,14 @@ VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
         state_class=SensorStateClass.TOTAL,
         value_fn=lambda state: state.total.ere if state.total else None,
     ),
-    *_sums_of("month", _month_begin),
+    *_sums_of("month", _month_start),
     JouloSensorDescription(
         key="month_sessions",
         state_class=SensorStateClass.TOTAL,
         value_fn=lambda state: state.month.completed if state.month else None,
-        last_reset_fn=lambda state: _month_begin(state.day),
+        last_reset_fn=_month_start,
     ),
-    *_sums_of("year", _year_begin),
+    *_sums_of("year", _year_start),
     *_last_session(),
     JouloSensorDescription(
         key="last_session_charger",

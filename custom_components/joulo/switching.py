@@ -9,7 +9,6 @@ registries and recorders as those of crryp 1.1.1, onsmam 1.0.0 and boronz 1.0.0 
 from collections.abc import Iterable, Mapping
 from functools import partial
 from itertools import count
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -21,10 +20,13 @@ from homeassistant.components.recorder.statistics import (
 from homeassistant.components.sensor.const import DOMAIN as SENSOR_DOMAIN
 from homeassistant.const import CONF_TOKEN, CONF_URL, UnitOfEnergy
 from homeassistant.core import HomeAssistant, callback
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.recorder import get_instance
+from homeassistant.util.json import load_json_object
 
 from .api import API_URL
+from .api.parsing import parse_number
 from .clients import clean_token
 from .const import (
     CHARGERS_INTERVAL,
@@ -173,8 +175,7 @@ def async_migrate(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
 
 
 def _options(theirs: Mapping[str, Any]) -> dict[str, int]:
-    interval = theirs.get(_SCAN_INTERVAL)
-    if not isinstance(interval, int | float):
+    if (interval := parse_number(theirs.get(_SCAN_INTERVAL))) is None:
         return {}
     seconds = min(max(round(interval), CHARGERS_INTERVAL), LONGEST_CHARGERS_INTERVAL)
     return {CONF_CHARGERS_INTERVAL: seconds}
@@ -300,7 +301,7 @@ async def async_check_folders(hass: HomeAssistant) -> None:
 
 def _has_other_folder(config: Path) -> bool:
     try:
-        manifest = json.loads((config / _OTHER_FOLDER / "manifest.json").read_text())
-    except OSError, ValueError:
+        manifest = load_json_object(config / _OTHER_FOLDER / "manifest.json")
+    except HomeAssistantError:
         return False
-    return isinstance(manifest, dict) and manifest.get("domain") == DOMAIN
+    return manifest.get("domain") == DOMAIN

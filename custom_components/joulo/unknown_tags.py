@@ -15,7 +15,7 @@ from .issues import async_keep_unknown_tags, async_raise_unknown_tag
 from .localizer import async_localizer
 from .sessions import queries
 from .sessions.model import Change
-from .sessions.vehicles import tag_ends, tag_hash
+from .sessions.vehicles import comparable, tag_ends, tag_hash
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
@@ -44,10 +44,14 @@ class UnknownTagsWatch:
     @callback
     def _async_compare(self, _change: Change = Change.NONE) -> None:
         state = self._history.state
-        unknown = queries.unknown_tags(state, dt_util.utcnow() - _LATELY)
+        vehicles = state.fleet.vehicles
+        uses = queries.tag_uses(state) if vehicles else []
+        known = frozenset[str]().union(*(vehicle.tags for vehicle in vehicles))
+        since = dt_util.utcnow() - _LATELY
+        unknown = [use for use in uses if use.last >= since and comparable(use.tag) not in known]
+        ends = tag_ends(use.tag for use in uses)
         localizer = async_localizer(self._hass)
-        names = charger_names(dr.async_get(self._hass), self._entry) if unknown else {}
-        ends = tag_ends(use.tag for use in queries.tag_uses(state)) if unknown else {}
+        names = charger_names(dr.async_get(self._hass), self._entry)
         for use in unknown:
             async_raise_unknown_tag(
                 self._hass,

@@ -1,7 +1,7 @@
 """Adds and changes the vehicles of an account: subentries, in the user interface."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import (
     ConfigEntryState,
@@ -21,12 +21,14 @@ from homeassistant.helpers.selector import (
 )
 import probatio
 
-from .data import JouloConfigEntry
-from .devices import charger_ids, charger_name
+from .devices import charger_ids, charger_names
 from .localizer import async_localizer
 from .sessions import queries
 from .sessions.vehicles import comparable, tag_ends
 from .vehicles import CONF_CHARGERS, CONF_SINCE, CONF_TAGS, since_of, vehicle_subentries
+
+if TYPE_CHECKING:
+    from .data import JouloConfigEntry
 
 
 class VehicleFlow(ConfigSubentryFlow):
@@ -71,11 +73,12 @@ class VehicleFlow(ConfigSubentryFlow):
 
     def _form(self, entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> probatio.Schema:
         registry = dr.async_get(self.hass)
+        # One that is gone can be kept, or taken away.
+        stored = vehicle.data[CONF_CHARGERS] if vehicle else ()
+        names = charger_names(registry, entry)
         chargers = [
-            SelectOptionDict(
-                value=charger_id, label=charger_name(registry, entry, charger_id) or charger_id
-            )
-            for charger_id in sorted(charger_ids(registry, entry))
+            SelectOptionDict(value=charger_id, label=names.get(charger_id, charger_id))
+            for charger_id in sorted({*charger_ids(registry, entry), *stored})
         ]
         return probatio.Schema(
             {
@@ -104,19 +107,14 @@ class VehicleFlow(ConfigSubentryFlow):
         localizer = async_localizer(self.hass)
         owners = {
             comparable(tag): other.title
-            for other in vehicle_subentries(entry)
-            if vehicle is None or other.subentry_id != vehicle.subentry_id
+            for other in _others(entry, vehicle)
             for tag in other.data[CONF_TAGS]
         }
         uses = queries.tag_uses(entry.runtime_data.history.state)
         used = {comparable(use.tag) for use in uses}
-        stored = [
-            tag
-            for tag in (vehicle.data[CONF_TAGS] if vehicle else ())
-            if comparable(tag) not in used
-        ]
         # As this vehicle spells them, so that they are shown as chosen.
         own = {comparable(tag): tag for tag in (vehicle.data[CONF_TAGS] if vehicle else ())}
+        stored = [tag for key, tag in own.items() if key not in used]
         ends = tag_ends([*(use.tag for use in uses), *stored])
         for use in sorted(uses, key=lambda use: comparable(use.tag) in owners):
             key = comparable(use.tag)
@@ -131,6 +129,15 @@ class VehicleFlow(ConfigSubentryFlow):
             yield SelectOptionDict(value=own.get(key, use.tag), label=label)
         for tag in stored:
             yield SelectOptionDict(value=tag, label=localizer.text("tag", end=ends[tag]))
+
+
+def _others(entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> list[ConfigSubentry]:
+    """Return the other vehicles of the account."""
+    return [
+        each
+        for each in vehicle_subentries(entry)
+        if vehicle is None or each.subentry_id != vehicle.subentry_id
+    ]
 
 
 def _data_of(user_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,13 +157,13 @@ def _conflicts(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Return the errors by field, and the name of the vehicle with which a tag or a charger is shared."""
     tags = {comparable(tag) for tag in data[CONF_TAGS]}
-    for other in vehicle_subentries(entry):
-        if vehicle is not None and other.subentry_id == vehicle.subentry_id:
-            continue
+    if not name:
+        return {CONF_NAME: "name_taken"}, {}
+    for other in _others(entry, vehicle):
         shared = {"vehicle": other.title}
         if other.title.casefold() == name.casefold():
             return {CONF_NAME: "name_taken"}, shared
-        if since_of(dict(other.data)) != since_of(data):
+        if since_of(other.data) != since_of(data):
             continue
         if tags & {comparable(tag) for tag in other.data[CONF_TAGS]}:
             return {CONF_TAGS: "tag_taken"}, shared

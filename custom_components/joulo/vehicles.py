@@ -1,5 +1,6 @@
 """The vehicles that a user has set up: subentries of an account, and their devices."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,14 +36,14 @@ def vehicle_subentries(entry: JouloConfigEntry) -> list[ConfigSubentry]:
     return entry.get_subentries_of_type(SUBENTRY_VEHICLE)
 
 
-def since_of(data: dict[str, Any]) -> datetime | None:
+def since_of(data: Mapping[str, Any]) -> datetime | None:
     """Return the beginning of the day since which a vehicle has its tags and chargers, in Home Assistant's zone."""
     day = data.get(CONF_SINCE)
     return dt_util.start_of_local_day(date.fromisoformat(day)) if day else None
 
 
 def _vehicle(subentry: ConfigSubentry) -> Vehicle:
-    data = dict(subentry.data)
+    data = subentry.data
     return Vehicle(
         id=subentry.subentry_id,
         name=subentry.title,

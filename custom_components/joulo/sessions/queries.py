@@ -146,16 +146,6 @@ def totals(state: HistoryState, charger_id: str) -> Totals:
     )
 
 
-def unknown_tags(state: HistoryState, since: datetime) -> list[TagUse]:
-    """Return the tags that were used since a moment and are no vehicle's; none while there is no vehicle."""
-    if not state.fleet.vehicles:
-        return []
-    known = frozenset[str]().union(*(vehicle.tags for vehicle in state.fleet.vehicles))
-    return [
-        use for use in tag_uses(state) if use.last >= since and comparable(use.tag) not in known
-    ]
-
-
 def find_session(state: HistoryState, session_id: str) -> ChargingSession | None:
     """Return a session by its id, as its charger's timeline has it."""
     sessions = (each for charger in state.chargers.values() for each in charger.timeline)
@@ -164,14 +154,20 @@ def find_session(state: HistoryState, session_id: str) -> ChargingSession | None
 
 def tag_uses(state: HistoryState) -> list[TagUse]:
     """Return the tags of all sessions, the one that was used last first; spellings of one tag count together."""
-    uses: dict[str, TagUse] = {}
-    sessions = (each for charger in state.chargers.values() for each in charger.timeline)
-    for session in sorted(sessions, key=lambda session: session.started_at):
+    newest: dict[str, ChargingSession] = {}
+    counts = Counter[str]()
+    for session in chain.from_iterable(each.timeline for each in state.chargers.values()):
         if session.id_tag is not None:
             key = comparable(session.id_tag)
-            count = uses[key].sessions + 1 if key in uses else 1
-            uses[key] = TagUse(session.id_tag, count, session.started_at, session.charger_id)
-    return sorted(uses.values(), key=lambda use: use.last, reverse=True)
+            counts[key] += 1
+            if key not in newest or newest[key].started_at <= session.started_at:
+                newest[key] = session
+    uses = [
+        TagUse(tag, counts[key], session.started_at, session.charger_id)
+        for key, session in newest.items()
+        if (tag := session.id_tag) is not None
+    ]
+    return sorted(uses, key=lambda use: use.last, reverse=True)
 
 
 def vehicle_of(state: HistoryState, session: ChargingSession) -> Vehicle | None:
@@ -203,7 +199,14 @@ def last_completed_of_vehicle(
 ) -> ChargingSession | None:
     """Return the newest session of a vehicle that Joulo lists as ended."""
     newest = (
-        _latest([session for session in part if is_completed(state, session)], now)
+        next(
+            (
+                each
+                for each in reversed(part)
+                if each.started_at <= now and is_completed(state, each)
+            ),
+            None,
+        )
         for part in _vehicle_parts(state, vehicle_id)
     )
     return max(filter(None, newest), key=lambda session: session.started_at, default=None)

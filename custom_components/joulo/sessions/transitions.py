@@ -452,13 +452,13 @@ def name_statistics(state: HistoryState, names: Mapping[str, str]) -> Transition
 
 def set_vehicles(state: HistoryState, vehicles: Iterable[Vehicle]) -> Transition:
     """Take over the vehicles as the user has set them up."""
-    return replace(state, fleet=replace(state.fleet, vehicles=tuple(vehicles))), Change.VEHICLES
+    return _with(state, Change.VEHICLES, fleet=replace(state.fleet, vehicles=tuple(vehicles)))
 
 
 def assign_vehicle(state: HistoryState, session_id: str, vehicle_id: str) -> Transition:
     """Take over whose session it is by hand: a vehicle's id, or NOBODY."""
     assigned = {**state.fleet.assigned, session_id: vehicle_id}
-    return replace(state, fleet=replace(state.fleet, assigned=assigned)), Change.VEHICLES
+    return _with(state, Change.VEHICLES, fleet=replace(state.fleet, assigned=assigned))
 
 
 def mark_announced(
