@@ -97,13 +97,18 @@ async def test_events_of_one_moment_are_stored_together_and_fired_in_order(
     assert stored == [{"first": both, "second": both}] * 4
 
 
-async def test_an_end_that_joulo_does_not_list_is_told_after_a_quarter_of_an_hour(
-    history: SessionHistory, fired: Mock, advance: Advance
-) -> None:
-    shown = charger(session="s", kwh=1, started_at=NOW)
+async def end_unlisted(history: SessionHistory, advance: Advance, *, kwh: float) -> None:
+    """Let a session end that Joulo does not list, and be noticed."""
+    shown = charger(session="s", kwh=kwh, started_at=NOW)
     history.async_update(transitions.apply_report, [shown], NOW)
     history.async_update(transitions.apply_report, [charger()], NOW)
     await advance(0)
+
+
+async def test_an_end_that_joulo_does_not_list_is_told_after_a_quarter_of_an_hour(
+    history: SessionHistory, fired: Mock, advance: Advance
+) -> None:
+    await end_unlisted(history, advance, kwh=1)
     history.async_update(transitions.finish_read, NOW, full=False)
     await advance(14 * 60)
     assert types(fired) == [STARTED]
@@ -115,10 +120,7 @@ async def test_an_end_is_waited_for_as_long_as_joulo_cannot_be_read(
     history: SessionHistory, fired: Mock, advance: Advance
 ) -> None:
     """The charger may have been out of reach too, and its last figure be hours old."""
-    shown = charger(session="s", kwh=8, started_at=NOW)
-    history.async_update(transitions.apply_report, [shown], NOW)
-    history.async_update(transitions.apply_report, [charger()], NOW)
-    await advance(0)
+    await end_unlisted(history, advance, kwh=8)
     await advance(3 * 3600)
     assert types(fired) == [STARTED]
     ended = replace(completed(), started_at=NOW, ended_at=NOW + MINUTE, kwh=17.5)
@@ -131,10 +133,7 @@ async def test_an_end_is_waited_for_as_long_as_joulo_cannot_be_read(
 async def test_an_end_that_a_late_read_does_not_list_is_told_with_it(
     history: SessionHistory, fired: Mock, advance: Advance
 ) -> None:
-    shown = charger(session="s", kwh=8, started_at=NOW)
-    history.async_update(transitions.apply_report, [shown], NOW)
-    history.async_update(transitions.apply_report, [charger()], NOW)
-    await advance(0)
+    await end_unlisted(history, advance, kwh=8)
     await advance(3 * 3600)
     history.async_update(transitions.finish_read, NOW + timedelta(hours=3), full=False)
     await advance(0)
