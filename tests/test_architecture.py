@@ -29,12 +29,20 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "rest_sensors": GROUND | TOOLS,
     "switching": GROUND | TOOLS,
     "vehicles": GROUND | PURE,
+    "price": set(),
+    "price_sensor": GROUND | PURE | {"price"},
     "unknown_tags": GROUND | PURE | TOOLS | HISTORY,
     "history": GROUND | PURE | TOOLS,
     "statement": GROUND | PURE | TOOLS,
-    "config_flow": GROUND | PURE | TOOLS | {"switching", "vehicle_flow", "vehicles"},
+    "config_flow": GROUND
+    | PURE
+    | TOOLS
+    | {"options_flow", "switching", "vehicle_flow", "vehicles"},
+    "options_flow": GROUND | {"price", "price_sensor"},
     "vehicle_flow": GROUND | PURE | TOOLS | {"vehicles"},
-    **dict.fromkeys(READERS, GROUND | PURE | TOOLS | HISTORY | {"vehicles"}),
+    **dict.fromkeys(
+        READERS, GROUND | PURE | TOOLS | HISTORY | {"price", "price_sensor", "vehicles"}
+    ),
     "data": GROUND | PURE | TOOLS | HISTORY | READERS,
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     **dict.fromkeys(PLATFORMS, GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "entity"}),

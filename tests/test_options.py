@@ -42,7 +42,7 @@ async def test_an_interval_is_kept_as_a_whole_number_and_offered_again(
     assert joulo.options == {CONF_CHARGERS_INTERVAL: seconds}
     assert isinstance(joulo.options[CONF_CHARGERS_INTERVAL], int)
     form = await hass.config_entries.options.async_init(joulo.entry_id)
-    (field,) = form["data_schema"].schema  # type: ignore[union-attr]
+    field, _ = form["data_schema"].schema  # type: ignore[union-attr]
     assert field.description == {"suggested_value": seconds}
 
 

@@ -251,6 +251,7 @@ CALENDAR_WORDS = {
     "session_runs",
     "session_ere_credits",
     "session_value_eur",
+    "session_cost_eur",
     "session_average_power_kw",
 }
 
@@ -258,7 +259,7 @@ CALENDAR_WORDS = {
 @in_both_languages
 def test_calendar_statement_and_the_tags_of_a_form_have_words(texts: Texts) -> None:
     columns = {f"statement_{column}" for column in (*statement._COLUMNS, "total")}
-    tags = {"tag", "tag_use", "tag_used_once", "new_vehicle"}
+    tags = {"tag", "tag_use", "tag_used_once", "new_vehicle", "estimated"}
     days = {f"day_of_month_{month}" for month in range(1, 13)}
     assert set(texts["common"]) == CALENDAR_WORDS | columns | tags | days
     headings = [texts["common"][column] for column in columns]

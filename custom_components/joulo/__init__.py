@@ -27,7 +27,8 @@ from .coordinator import (
 from .dashboard import async_register_dashboard
 from .data import JouloConfigEntry, JouloData
 from .history import SessionHistory, async_remove_history
-from .issues import async_clear_issues
+from .issues import async_clear_issues, async_clear_price_missing
+from .price import price_of
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
 from .sessions import transitions
@@ -39,6 +40,7 @@ from .switching import (
     async_take_over_statistics,
 )
 from .sync.fetcher import SessionFetcher
+from .sync.prices import SessionPricer
 from .sync.publisher import SessionEventPublisher
 from .sync.reconciler import TotalsReconciler
 from .unknown_tags import UnknownTagsWatch
@@ -88,6 +90,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
     )
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
+    price = price_of(entry)
+    history.async_update(
+        transitions.set_tariff,
+        price.fingerprint if price else None,
+        price.since if price else None,
+    )
     chargers = ChargersCoordinator(hass, entry, client, history)
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
@@ -106,6 +114,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     await chargers.async_config_entry_first_refresh()
     async_register_vehicles(hass, entry)
     entry.runtime_data.vehicles.async_start()
+    if price is None:
+        async_clear_price_missing(hass, entry)
+    else:
+        SessionPricer(hass, entry, history, price).async_start()
     fetcher.async_start()
     entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.

@@ -23,9 +23,8 @@ from .devices import charger_names
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .localizer import Localizer, async_localizer
 from .sessions import queries
-from .sessions.figures import as_attributes
-from .sessions.hourly import HOUR, hour_of
-from .sessions.model import MAX_OPEN, HistoryState
+from .sessions.hourly import HOUR, MAX_OPEN, hour_of
+from .sessions.model import HistoryState
 
 PARALLEL_UPDATES = 0
 
@@ -215,10 +214,10 @@ class _EventWriter:
     def description(self, session: ChargingSession) -> str:
         """Return what is known beside the energy; no RFID tag, which opens chargers."""
         lines = [] if session.ended_at else [self.localizer.text("session_runs")]
-        attributes = as_attributes(session, queries.value_of(self.history, session), None)
+        attributes = queries.attributes_of(self.history, session, self.now)
         lines.extend(
             self.localizer.text(f"session_{key}", figure=self.localizer.number(attributes[key], 2))
-            for key in ("ere_credits", "value_eur", "average_power_kw")
+            for key in ("ere_credits", "value_eur", "cost_eur", "average_power_kw")
             if attributes[key] is not None
         )
         return "\n".join(lines)

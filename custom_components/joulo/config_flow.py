@@ -1,4 +1,4 @@
-"""Set-up by API token, and its upkeep: reauthentication, reconfiguration, options."""
+"""Set-up by API token, and its upkeep: reauthentication and reconfiguration."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,16 +11,12 @@ from homeassistant.config_entries import (
     ConfigFlow,
     ConfigFlowResult,
     ConfigSubentryFlow,
-    OptionsFlow,
 )
-from homeassistant.const import CONF_TOKEN, CONF_URL, UnitOfTime
+from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import DOMAIN as HOMEASSISTANT_DOMAIN, callback
 from homeassistant.data_entry_flow import AbortFlow, section
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
-    NumberSelector,
-    NumberSelectorConfig,
-    NumberSelectorMode,
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
@@ -36,18 +32,13 @@ from .clients import (
     async_join_account,
     clean_token,
 )
-from .const import (
-    CHARGERS_INTERVAL,
-    CONF_ADVANCED,
-    CONF_CHARGERS_INTERVAL,
-    DOMAIN,
-    LONGEST_CHARGERS_INTERVAL,
-)
+from .const import CONF_ADVANCED, DOMAIN
 from .devices import charger_ids
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
 from .helpers import translated_error
+from .options_flow import JouloOptionsFlow
 from .switching import MINOR_VERSION, stored_token
 from .vehicle_flow import VehicleFlow
 from .vehicles import SUBENTRY_VEHICLE
@@ -80,20 +71,6 @@ def _form(url: str) -> probatio.Schema:
 
 
 _REAUTH_FORM = probatio.Schema({probatio.Required(CONF_TOKEN): _TOKEN})
-
-_OPTIONS_FORM = probatio.Schema(
-    {
-        probatio.Required(CONF_CHARGERS_INTERVAL, default=CHARGERS_INTERVAL): NumberSelector(
-            NumberSelectorConfig(
-                min=CHARGERS_INTERVAL,
-                max=LONGEST_CHARGERS_INTERVAL,
-                step=1,
-                mode=NumberSelectorMode.BOX,
-                unit_of_measurement=UnitOfTime.SECONDS,
-            )
-        )
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,19 +253,3 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
 
     def _registered_charger_ids(self, entry: JouloConfigEntry) -> set[str]:
         return charger_ids(dr.async_get(self.hass), entry)
-
-
-class JouloOptionsFlow(OptionsFlow):
-    """Handle how often the chargers are polled."""
-
-    async def async_step_init(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
-        """Ask for the interval in seconds."""
-        if user_input is not None:
-            seconds = int(user_input[CONF_CHARGERS_INTERVAL])
-            return self.async_create_entry(data={CONF_CHARGERS_INTERVAL: seconds})
-        return self.async_show_form(
-            step_id="init",
-            data_schema=self.add_suggested_values_to_schema(
-                _OPTIONS_FORM, self.config_entry.options
-            ),
-        )

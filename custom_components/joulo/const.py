@@ -17,6 +17,8 @@ LONGEST_CHARGERS_INTERVAL: Final = 900
 ERE: Final = "ERE"
 """An ERE credit: an emission reduction unit, 1 kg CO2."""
 EURO: Final = "EUR"
+DEAREST_KWH: Final = 10
+"""EUR; who enters more has entered cents."""
 EURO_PER_ERE: Final = "EUR/ERE"
 
 EVENT_KEY: Final = "charging_session"

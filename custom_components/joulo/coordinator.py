@@ -40,9 +40,10 @@ from .helpers import translated_error
 from .history import SessionHistory
 from .issues import async_clear_missing_scope, async_raise_missing_scope
 from .sessions import queries, transitions
+from .sessions.cost import Cost
 from .sessions.model import Change
 from .sessions.months import local_day, midnight
-from .sessions.queries import Coverage, Sums, Totals
+from .sessions.queries import CostSums, Coverage, Sums, Totals
 from .vehicles import vehicle_key
 
 if TYPE_CHECKING:
@@ -71,6 +72,8 @@ _SHOWN_OF_CHARGER = (
     | Change.SESSIONS
     | Change.SYNC
     | Change.VEHICLES
+    | Change.PRICES
+    | Change.TARIFF
 )
 
 
@@ -234,7 +237,10 @@ class ChargerState:
     meter_wh: float | None
     vehicle: str | None
     """Name of the vehicle whose session it is."""
+    cost: float | None
+    """EUR, of the session."""
     has_vehicles: bool
+    has_price: bool
 
 
 class ChargersCoordinator(EndpointCoordinator[ChargerState]):
@@ -308,7 +314,9 @@ class ChargersCoordinator(EndpointCoordinator[ChargerState]):
                 queries.totals(state, charger.id),
                 queries.meter_wh(state, charger.id),
                 queries.vehicle_name(state, session),
+                _eur(queries.cost_of(state, session, now)) if session else None,
                 bool(state.fleet.vehicles),
+                state.tariff is not None,
             )
             for charger in self._chargers
         }
@@ -316,12 +324,21 @@ class ChargersCoordinator(EndpointCoordinator[ChargerState]):
 
 @dataclass(frozen=True, slots=True)
 class LastSession:
-    """The newest completed session of a charger or a vehicle, its value in EUR, and the name of its vehicle."""
+    """The newest completed session of a charger or a vehicle, its value and cost in EUR, and the name of its vehicle.
+
+    `costs` is what all completed sessions have cost; None without a price.
+    """
 
     session: ChargingSession | None
     value: float | None
     vehicle: str | None
     has_vehicles: bool
+    cost: float | None
+    costs: CostSums | None
+
+
+def _eur(cost: Cost | None) -> float | None:
+    return cost.eur if cost else None
 
 
 class SessionsCoordinator(EndpointCoordinator[LastSession]):
@@ -344,7 +361,13 @@ class SessionsCoordinator(EndpointCoordinator[LastSession]):
         for unsubscribe in (
             history.async_listen(self._async_follow_active, Change.ACTIVE),
             history.async_listen(
-                self._async_follow_history, Change.SESSIONS | Change.VALUES | Change.VEHICLES
+                self._async_follow_history,
+                Change.SESSIONS
+                | Change.VALUES
+                | Change.VEHICLES
+                | Change.SYNC
+                | Change.PRICES
+                | Change.TARIFF,
             ),
             chargers.async_add_listener(self._async_follow_chargers),
         ):
@@ -396,14 +419,32 @@ class SessionsCoordinator(EndpointCoordinator[LastSession]):
         return {charger_id: self._last_session(charger_id) for charger_id in self._chargers.data}
 
     def _last_session(self, charger_id: str) -> LastSession:
-        state = self._history.state
-        session = queries.last_completed(state, charger_id, dt_util.utcnow())
+        state, now = self._history.state, dt_util.utcnow()
+        session = queries.last_completed(state, charger_id, now)
         return LastSession(
             session,
             queries.value_of(state, session) if session else None,
             queries.vehicle_name(state, session),
             bool(state.fleet.vehicles),
+            _eur(queries.cost_of(state, session, now)) if session else None,
+            queries.charger_costs(state, charger_id, now),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class CostSpans:
+    """What completed sessions have cost: all of them, those of the month, and those of the year."""
+
+    total: CostSums
+    month: CostSums
+    year: CostSums
+
+
+def _spans(costs: Callable[[datetime | None], CostSums | None], day: date) -> CostSpans | None:
+    """Return the costs by span on a day; None without a price."""
+    starts = (None, midnight(day.replace(day=1)), midnight(day.replace(month=1, day=1)))
+    found = [sums for start in starts if (sums := costs(start)) is not None]
+    return CostSpans(*found) if found else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,6 +457,7 @@ class AccountState:
     position: ErePosition | None
     failed: frozenset[Endpoint]
     coverage: Coverage
+    spans: CostSpans | None
 
 
 class AccountCoordinator(EndpointCoordinator[AccountState]):
@@ -438,7 +480,10 @@ class AccountCoordinator(EndpointCoordinator[AccountState]):
         self._answered_at: dict[Endpoint, datetime] = {}
         """Moments of the last requests that the optional endpoints have answered."""
         for unsubscribe in (
-            history.async_listen(self._async_follow_history, Change.SESSIONS | Change.SYNC),
+            history.async_listen(
+                self._async_follow_history,
+                Change.SESSIONS | Change.SYNC | Change.VALUES | Change.PRICES | Change.TARIFF,
+            ),
             _Midnights(self.hass, self._async_turn_day).async_stop,
         ):
             self.config_entry.async_on_unload(unsubscribe)
@@ -465,7 +510,9 @@ class AccountCoordinator(EndpointCoordinator[AccountState]):
         self._compare_totals(energy, self._listed(), now)
         failed = frozenset(self._silent)
         coverage = queries.coverage(self._history.state)
-        state = AccountState(local_day(now), energy, profile, position, failed, coverage)
+        day = local_day(now)
+        spans = self._spans(day)
+        state = AccountState(day, energy, profile, position, failed, coverage, spans)
         return self._with_equal_kept({self.config_entry.entry_id: state})
 
     def _learn_account_id(self, profile: AccountProfile) -> None:
@@ -513,10 +560,16 @@ class AccountCoordinator(EndpointCoordinator[AccountState]):
 
     @callback
     def _async_follow_history(self, change: Change) -> None:
-        """Read the new sums soon, and show how far the history reaches."""
+        """Read the new sums soon, and show how far the history reaches, and what it has cost."""
         if change & Change.SESSIONS:
             self.async_refresh_soon()
-        self._update(coverage=queries.coverage(self._history.state))
+        if change & (Change.SESSIONS | Change.SYNC):
+            self._update(coverage=queries.coverage(self._history.state))
+        self._update(spans=self._spans(local_day(dt_util.utcnow())))
+
+    def _spans(self, day: date) -> CostSpans | None:
+        now = dt_util.utcnow()
+        return _spans(lambda since: queries.account_costs(self._history.state, since, now), day)
 
     def _listed(self) -> list[Charger]:
         return [state.charger for state in self._chargers.data.values()]
@@ -529,7 +582,8 @@ class AccountCoordinator(EndpointCoordinator[AccountState]):
     @callback
     def _async_turn_day(self, now: datetime) -> None:
         """Show the new month or year from its first moment."""
-        self._update(day=local_day(now))
+        day = local_day(now)
+        self._update(day=day, spans=self._spans(day))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -549,6 +603,7 @@ class VehicleState(LastSession):
     month: Sums | None
     year: Sums | None
     last_charger: str | None
+    spans: CostSpans | None
 
 
 class VehiclesCoordinator(JouloCoordinator[VehicleState]):
@@ -625,6 +680,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             total = queries.vehicle_totals(state, vehicle_id)
             month = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(day=1)))
             year = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(month=1, day=1)))
+        spans = _spans(lambda since: queries.vehicle_costs(state, vehicle_id, since, now), day)
         return VehicleState(
             day=day,
             is_charging=self._is_charging(vehicle_id),
@@ -638,7 +694,10 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             value=queries.value_of(state, last) if last else None,
             vehicle=queries.vehicle_name(state, last),
             has_vehicles=True,
+            cost=_eur(queries.cost_of(state, last, now)) if last else None,
+            costs=spans.total if spans else None,
             last_charger=self._name(last) if last else None,
+            spans=spans,
         )
 
     def _is_charging(self, vehicle_id: str) -> bool:

@@ -163,7 +163,7 @@ class SessionHistory:
         """
         self._state, change = transition(self._state, *args, **kwargs)
         # The growing energy is stored once an hour: storage may be a card that wears out.
-        if change & ~Change.PROGRESS:
+        if change & ~(Change.PROGRESS | Change.TARIFF):
             self.async_schedule_save()
         self._unnotified |= change
         self._notify()

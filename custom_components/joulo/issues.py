@@ -16,6 +16,7 @@ _TWO_FOLDERS = "two_folders"
 TAKEN_OVER = "taken_over"
 UNKNOWN_TAG = "unknown_tag"
 UNLISTED_SESSIONS = "unlisted_sessions"
+_COSTS = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/costs.md"
 _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
 _SWITCHING = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/switching.md"
 
@@ -150,6 +151,20 @@ def async_keep_unknown_tags(
 
 
 @callback
+def async_raise_price_missing(hass: HomeAssistant, entry: JouloConfigEntry, entity_id: str) -> None:
+    """Create the issue that a price sensor is gone, or that no prices of it are found."""
+    placeholders = {"account": entry.title, "sensor": f"`{entity_id}`"}
+    severity = ir.IssueSeverity.WARNING
+    _raise(hass, _price_missing(entry), severity, "price_missing", placeholders, guide=_COSTS)
+
+
+@callback
+def async_clear_price_missing(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue of the price sensor."""
+    ir.async_delete_issue(hass, DOMAIN, _price_missing(entry))
+
+
+@callback
 def async_raise_two_folders(hass: HomeAssistant, folder: str) -> None:
     """Create the issue that another folder has an integration with this domain."""
     placeholders = {"folder": f"`{folder}`"}
@@ -221,6 +236,10 @@ def _unlisted_sessions(entry: JouloConfigEntry) -> str:
 
 def _unwritable(entry: JouloConfigEntry) -> str:
     return f"unwritable_{entry.entry_id}"
+
+
+def _price_missing(entry: JouloConfigEntry) -> str:
+    return f"price_missing_{entry.entry_id}"
 
 
 def _taken_over(entry: JouloConfigEntry) -> str:

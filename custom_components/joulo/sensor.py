@@ -31,7 +31,7 @@ from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entitie
 from .sessions.ere import ere_credits, net_value
 from .sessions.figures import average_power, duration, shown_hours
 from .sessions.months import midnight, month_figures, year_total
-from .sessions.queries import Sums
+from .sessions.queries import CostSums, Sums
 
 PARALLEL_UPDATES = 0
 
@@ -136,6 +136,11 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
         entity_registry_enabled_default=False,
         value_fn=lambda state: state.average_power,
     ),
+    EuroDescription(
+        key="session_cost",
+        exists_fn=lambda state: state.has_price,
+        value_fn=lambda state: state.cost,
+    ),
     JouloSensorDescription(
         key="active_tag_id",
         value_fn=lambda state: state.session.id_tag if state.session and state.is_active else None,
@@ -186,6 +191,28 @@ CHARGER_SENSORS: tuple[JouloSensorDescription[ChargerState], ...] = (
 )
 
 
+def _cost[StateT](
+    key: str,
+    sums: Callable[[StateT], CostSums | None],
+    last_reset_fn: Callable[[StateT], datetime | None] = lambda _: None,
+    *,
+    figure: Callable[[CostSums], float | None] = attrgetter("cost"),
+) -> JouloSensorDescription[StateT]:
+    """Return the sensor of a sum of costs. It tells how many sessions have no known cost, and so are not in it."""
+    return EuroDescription(
+        key=key,
+        state_class=SensorStateClass.TOTAL,
+        exists_fn=lambda state: sums(state) is not None,
+        value_fn=lambda state: figure(found) if (found := sums(state)) else None,
+        last_reset_fn=last_reset_fn,
+        attributes_fn=lambda state: _unpriced(sums(state)),
+    )
+
+
+def _unpriced(sums: CostSums | None) -> dict[str, Value]:
+    return {} if sums is None else {"unpriced_sessions": sums.unpriced}
+
+
 def _last_session[StateT: LastSession]() -> tuple[JouloSensorDescription[StateT], ...]:
     """Return the sensors of the newest completed session, of a charger or of a vehicle."""
     return (
@@ -201,6 +228,12 @@ def _last_session[StateT: LastSession]() -> tuple[JouloSensorDescription[StateT]
             key="last_session_value",
             value_fn=lambda state: state.value,
         ),
+        EuroDescription(
+            key="last_session_cost",
+            exists_fn=lambda state: state.costs is not None,
+            value_fn=lambda state: state.cost,
+        ),
+        _cost("total_cost", lambda state: state.costs),
         MomentDescription(
             key="last_session_start",
             entity_registry_enabled_default=False,
@@ -277,6 +310,13 @@ def _me_answered(state: AccountState) -> bool:
 def _of_position(figure: Callable[[ErePosition], Value]) -> Callable[[AccountState], Value]:
     """Return a figure of the ERE position, unknown where the account has none any more."""
     return lambda state: figure(state.position) if state.position else None
+
+
+def _of_span[StateT: AccountState | VehicleState](
+    span: Literal["total", "month", "year"],
+) -> Callable[[StateT], CostSums | None]:
+    """Return what the sessions of a span have cost, none without a price."""
+    return lambda state: getattr(state.spans, span) if state.spans else None
 
 
 def _has_position(state: AccountState) -> bool:
@@ -380,6 +420,11 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
         available_fn=_me_answered,
         value_fn=lambda state: state.profile.effective_fee_pct if state.profile else None,
     ),
+    _cost("total_cost", _of_span("total")),
+    _cost("month_cost", _of_span("month"), _month_start),
+    _cost("year_cost", _of_span("year"), _year_start),
+    _cost("month_net_cost", _of_span("month"), _month_start, figure=attrgetter("net")),
+    _cost("year_net_cost", _of_span("year"), _year_start, figure=attrgetter("net")),
     EuroDescription(
         key="paid_out",
         exists_fn=_has_position,
@@ -472,6 +517,8 @@ VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
         last_reset_fn=_month_start,
     ),
     *_sums_of("year", _year_start),
+    _cost("month_cost", _of_span("month"), _month_start),
+    _cost("year_cost", _of_span("year"), _year_start),
     *_last_session(),
     JouloSensorDescription(
         key="last_session_charger",

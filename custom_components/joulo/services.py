@@ -20,7 +20,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .api import ChargingSession
-from .const import DOMAIN
+from .const import DEAREST_KWH, DOMAIN
 from .data import JouloConfigEntry
 from .devices import charger_ids, charger_names
 from .helpers import async_send_command
@@ -46,9 +46,6 @@ FORMAT_JSON: Final = "json"
 SERVICE_ASSIGN_SESSION: Final = "assign_session"
 SERVICE_GET_SESSIONS: Final = "get_sessions"
 SERVICE_REGISTER_CHARGER: Final = "register_charger"
-
-DEAREST_KWH: Final = 10
-"""EUR; who asks for more has entered cents."""
 
 _DAY = timedelta(days=1)
 
@@ -132,6 +129,7 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
         tag_id=call.data.get(ATTR_TAG_ID),
         price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
         charger_names=charger_names(dr.async_get(call.hass), entry),
+        now=dt_util.utcnow(),
     )
     localizer = async_localizer(call.hass)
     is_csv = call.data[ATTR_FORMAT] == FORMAT_CSV
@@ -211,6 +209,7 @@ class _Selection:
     tag_id: str | None
     price_per_kwh: float | None
     charger_names: dict[str, str]
+    now: datetime
 
     def rows(self) -> list[Row]:
         """Return a row for every session, oldest first."""
@@ -223,8 +222,7 @@ class _Selection:
         return [
             row(
                 session,
-                queries.value_of(self.history, session),
-                queries.vehicle_name(self.history, session),
+                queries.attributes_of(self.history, session, self.now),
                 charger_name=self.charger_names.get(session.charger_id) or session.charger_nickname,
                 price_per_kwh=self.price_per_kwh,
             )

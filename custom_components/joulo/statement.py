@@ -16,7 +16,7 @@ from homeassistant.util import dt as dt_util
 
 from .api import ChargingSession, SessionStatus
 from .localizer import Localizer
-from .sessions.figures import as_attributes, rounded, sum_known
+from .sessions.figures import net_cost, rounded, sum_known
 
 type Row = dict[str, Any]
 
@@ -28,8 +28,9 @@ _DECIMALS = {
     "cost_eur": 2,
     "ere_credits": 3,
     "value_eur": 2,
+    "net_cost_eur": 2,
 }
-_SUMMED = ("energy_kwh", "ere_credits", "value_eur", "cost_eur")
+_SUMMED = ("energy_kwh", "ere_credits", "value_eur", "cost_eur", "net_cost_eur")
 _COLUMNS = (
     "started_at",
     "ended_at",
@@ -41,7 +42,9 @@ _COLUMNS = (
     "cost_eur",
     "ere_credits",
     "value_eur",
+    "net_cost_eur",
     "session_id",
+    "cost_estimated",
 )
 _MOMENTS = ("started_at", "ended_at")
 
@@ -56,19 +59,23 @@ and the full-width forms of `=`, `+`, `-` and `@`, which some spreadsheets run a
 
 def row(
     session: ChargingSession,
-    value: float | None,
-    vehicle: str | None,
+    attributes: Row,
     *,
     charger_name: str | None,
     price_per_kwh: float | None,
 ) -> Row:
-    """Return a session as a row: its attributes, its charger, and its cost at a price in EUR per kWh."""
-    attributes = as_attributes(session, value, vehicle)
+    """Return a session as a row: its attributes, its charger, and its cost at a price in EUR per kWh, if one is given."""
+    if price_per_kwh is not None:
+        eur = _cost(attributes["energy_kwh"], price_per_kwh)
+        attributes = attributes | {
+            "cost_eur": eur,
+            "cost_estimated": None if eur is None else False,
+            "net_cost_eur": net_cost(eur, attributes["value_eur"]),
+        }
     return attributes | {
         "charger_id": session.charger_id,
         "charger_name": charger_name,
         "status": session.status.value if isinstance(session.status, SessionStatus) else None,
-        "cost_eur": _cost(attributes["energy_kwh"], price_per_kwh),
     }
 
 
@@ -95,9 +102,9 @@ def as_csv(rows: Sequence[Row], sums: Row, localizer: Localizer) -> str:
     return table.getvalue()
 
 
-def _cost(kwh: float | None, price_per_kwh: float | None) -> float | None:
+def _cost(kwh: float | None, price_per_kwh: float) -> float | None:
     """Return EUR to cents, halves upwards as on any bill; binary fractions would miss some halves."""
-    if kwh is None or price_per_kwh is None:
+    if kwh is None:
         return None
     cost = Decimal(str(kwh)) * Decimal(str(price_per_kwh))
     return float(cost.quantize(_CENT, ROUND_HALF_UP))
@@ -108,6 +115,8 @@ def _cell(column: str, value: Any, localizer: Localizer) -> str:
         return ""
     if column in _DECIMALS:
         return localizer.number(value, _DECIMALS[column])
+    if column == "cost_estimated":
+        return localizer.text("estimated") if value else ""
     if column in _MOMENTS:
         return f"{dt_util.as_local(datetime.fromisoformat(value)):%Y-%m-%d %H:%M:%S}"
     return _defused(value)

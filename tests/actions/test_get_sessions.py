@@ -48,7 +48,7 @@ async def test_every_completed_session_is_told_as_the_books_have_it_and_nobody_i
         assert row["value_eur"] == pytest.approx(value_of(account, session), abs=0.005)
         assert row["tag_id"] == session.tag
         assert row["status"] == "completed"
-        assert row["cost_eur"] is None
+        assert (row["cost_eur"], row["net_cost_eur"]) == (None, None)
     assert cloud.requests == []
 
 
@@ -63,6 +63,7 @@ async def test_the_totals_are_those_of_the_books(
         "ere_credits": account.ere_total(),
         "value_eur": pytest.approx(sum(row["value_eur"] for row in answer["sessions"])),
         "cost_eur": None,
+        "net_cost_eur": None,
     }
     assert "csv" not in answer
 
@@ -87,6 +88,8 @@ async def test_an_answer_has_exactly_these_figures(
                 "ere_credits": 4.11,
                 "value_eur": 1.63,
                 "cost_eur": 3.09,
+                "cost_estimated": False,
+                "net_cost_eur": 1.46,
                 "duration_minutes": 60.0,
                 "average_power_kw": 12.34,
                 "tag_id": TAG,
@@ -99,6 +102,7 @@ async def test_an_answer_has_exactly_these_figures(
             "ere_credits": 4.11,
             "value_eur": 1.63,
             "cost_eur": 3.09,
+            "net_cost_eur": 1.46,
         },
     }
 

@@ -31,9 +31,9 @@ def parsed(answer: Answer, delimiter: str) -> list[list[str]]:
 
 HEADINGS = {
     "en": "Start,End,Duration (minutes),Charger,Vehicle,RFID tag,Energy (kWh),Cost (EUR),ERE credits,"
-    "ERE value (EUR),Session",
+    "ERE value (EUR),Net cost (EUR),Session,Cost is estimated",
     "nl": "Begin;Einde;Duur (minuten);Laadpaal;Voertuig;RFID-tag;Energie (kWh);Kosten (EUR);ERE-credits;"
-    "ERE-waarde (EUR);Sessie",
+    "ERE-waarde (EUR);Nettokosten (EUR);Sessie;Kosten zijn geschat",
 }
 
 
@@ -62,7 +62,9 @@ async def test_a_statement_holds_the_books_in_the_users_language(
     assert answer["csv"].splitlines()[0] == HEADINGS[language]
     _, *lines, last = parsed(answer, delimiter)
     for line, session in zip(lines, booked(account), strict=True):
-        start, end, minutes, charger, vehicle, tag, energy, _, ere, _, session_id = line
+        start, end, minutes, charger, vehicle, tag, energy, _, ere, _, _, session_id, estimated = (
+            line
+        )
         zone = dt_util.get_default_time_zone()
         assert datetime.fromisoformat(start).replace(tzinfo=zone).astimezone(UTC) in {
             session.started_at,
@@ -76,10 +78,10 @@ async def test_a_statement_holds_the_books_in_the_users_language(
         assert (vehicle, tag) == ("", session.tag or "")
         assert number(energy) == session.kwh_at(NOW)
         assert number(ere) == (session.ere_at(NOW) or 0)
-        assert session_id == session.id
+        assert (session_id, estimated) == (session.id, "")
     assert last[:6] == [total, "", "", "", "", ""]
     assert number(last[6]) == Decimal(str(account.energy_total()))
-    for column in (6, 7, 8, 9):
+    for column in (6, 7, 8, 9, 10):
         assert sum(number(line[column]) for line in lines) == number(last[column])
 
 
@@ -87,7 +89,7 @@ async def test_without_a_price_a_statement_has_no_costs(
     hass: HomeAssistant, known: MockConfigEntry
 ) -> None:
     _, *lines = parsed(await get(hass, format="csv"), ",")
-    assert {line[7] for line in lines} == {""}
+    assert {(line[7], line[10], line[12]) for line in lines} == {("", "", "")}
 
 
 @pytest.mark.parametrize(

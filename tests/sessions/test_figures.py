@@ -7,6 +7,7 @@ import json
 import pytest
 
 from custom_components.joulo.api import ChargingSession
+from custom_components.joulo.sessions.cost import Cost
 from custom_components.joulo.sessions.figures import (
     as_attributes,
     average_power,
@@ -66,7 +67,7 @@ def test_without_energy_or_time_there_is_no_average_power(
 
 def test_the_attributes_of_a_session_are_rounded_and_ready_for_json() -> None:
     session = replace(charging_session(), ended_at=END + timedelta(seconds=20), id_tag="T")
-    attributes = as_attributes(session, 5.6444, "Zoe")
+    attributes = as_attributes(session, 5.6444, "Zoe", Cost(10.5925, is_estimated=True))
     assert json.loads(json.dumps(attributes)) == {
         "session_id": "s",
         "started_at": "2026-04-08T18:30:00+00:00",
@@ -78,24 +79,36 @@ def test_the_attributes_of_a_session_are_rounded_and_ready_for_json() -> None:
         "average_power_kw": 3.46,
         "tag_id": "T",
         "vehicle": "Zoe",
+        "cost_eur": 10.59,
+        "cost_estimated": True,
+        "net_cost_eur": 4.95,
     }
 
 
 def test_figures_that_are_unknown_are_none_and_not_zero() -> None:
-    attributes = as_attributes(charging_session(kwh=None, ere=None, ended_at=None), None, None)
+    attributes = as_attributes(charging_session(kwh=None, ere=None, ended_at=None), *[None] * 3)
     known = {figure for figure, value in attributes.items() if value is not None}
     assert known == {"session_id", "started_at"}
 
 
 def test_a_session_that_delivered_nothing_has_zeros() -> None:
-    attributes = as_attributes(charging_session(kwh=0, ere=None), 0.0, None)
+    attributes = as_attributes(
+        charging_session(kwh=0, ere=None), 0.0, None, Cost(0.0, is_estimated=False)
+    )
     zeros = {figure for figure, value in attributes.items() if value == 0}
-    assert zeros == {"energy_kwh", "ere_credits", "value_eur", "average_power_kw"}
+    assert zeros - {"cost_estimated"} == {
+        "energy_kwh",
+        "ere_credits",
+        "value_eur",
+        "average_power_kw",
+        "cost_eur",
+        "net_cost_eur",
+    }
 
 
 @pytest.mark.parametrize("ended_at", [START, START - timedelta(hours=1)])
 def test_a_session_without_a_sensible_end_has_no_average_power(ended_at: datetime) -> None:
-    attributes = as_attributes(charging_session(ended_at=ended_at), None, None)
+    attributes = as_attributes(charging_session(ended_at=ended_at), *[None] * 3)
     assert attributes["ended_at"] == ended_at.isoformat()
     assert attributes["duration_minutes"] == (0 if ended_at == START else None)
     assert attributes["average_power_kw"] is None

@@ -28,7 +28,11 @@ START = datetime(2026, 6, 15, 8, 0, tzinfo=UTC)
 LATER = START + timedelta(days=3)
 SESSION = ChargingSession(id="s", charger_id="c", started_at=START, kwh=10.5, id_tag="T")
 RECORD = SessionRecord(
-    listed=SESSION, observed=SESSION, readings=((START, 0.0), (START, 10.5)), value=1.25
+    listed=SESSION,
+    observed=SESSION,
+    readings=((START, 0.0), (START, 10.5)),
+    value=1.25,
+    prices=((START, 0.25),),
 )
 FULL = HistoryState(
     chargers={"c": ChargerHistory(records={"s": RECORD})},
@@ -41,6 +45,7 @@ FULL = HistoryState(
     mismatch_snoozed_until=START,
     fleet=Fleet(assigned={"s": "zoe", "t": NOBODY}),
     statistics={"c": "c", "C": "c_2"},
+    priced_by="0.25 since ever",
 )
 DOCUMENT = to_stored(FULL, START)
 
@@ -84,8 +89,16 @@ def test_a_damaged_field_costs_no_other(field: str, nonsense: object) -> None:
     assert {name: value for name, value in read.items() if name != field} == rest
 
 
-@pytest.mark.parametrize("field", DOCUMENT)
-@pytest.mark.parametrize("nonsense", [7, "nonsense", [7], {"s": {"t": 7}}])
+@pytest.mark.parametrize(
+    ("field", "nonsense"),
+    [
+        (field, nonsense)
+        for field in DOCUMENT
+        for nonsense in (7, "nonsense", [7], {"s": {"t": 7}})
+        # Any text may be the setting by which sessions have their prices.
+        if (field, nonsense) != ("priced_by", "nonsense")
+    ],
+)
 def test_a_damaged_field_is_named(field: str, nonsense: object) -> None:
     assert restore(DOCUMENT | {field: nonsense}, START).damaged == (field,)
 
@@ -97,6 +110,7 @@ def test_a_damaged_field_is_named(field: str, nonsense: object) -> None:
         pytest.param("sessions", lambda part: part.append({"id": "t"}), id="session"),
         pytest.param("readings", lambda part: part["s"].append(["when?", 3]), id="reading"),
         pytest.param("values", lambda part: part.update(s="much"), id="value"),
+        pytest.param("prices", lambda part: part["s"].append([0, 1e300]), id="price"),
         pytest.param("told", lambda part: part["s"].append(7), id="event"),
     ],
 )
@@ -217,7 +231,8 @@ STOPPED = datetime.fromisoformat(STORED["watched_until"])
 def test_a_file_of_the_version_before_is_stored_again_as_it_was() -> None:
     document = json.loads(json.dumps(again(STORED, STOPPED)))
     new = {
-        key: document.pop(key) for key in ("set_aside", "meters", "kept", "statistics", "assigned")
+        key: document.pop(key)
+        for key in ("set_aside", "meters", "kept", "statistics", "assigned", "prices", "priced_by")
     }
     assert sorted(document.pop("chargers")) == sorted([GARAGE_ID, OPRIT_ID, SCHUUR_ID])
     assert not any(new.values())

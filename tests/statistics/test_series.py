@@ -10,7 +10,10 @@ from custom_components.joulo.sessions import transitions
 from custom_components.joulo.sessions.hourly import HourlyRow, cumulative_rows
 from custom_components.joulo.sessions.model import HistoryState
 from custom_components.joulo.statistics.series import (
-    STATISTICS,
+    COST,
+    ENERGY,
+    ERE_CREDITS,
+    VALUE,
     RecordedRow,
     charger_series,
     rows_to_write,
@@ -48,7 +51,8 @@ def valued(history: History) -> History:
 
 def rows(*states: HistoryState, hours: float = 0.01) -> dict[str, list[HourlyRow]]:
     """Return the rows of every statistic by its key, some hours after the beginning of the test."""
-    series = charger_series(states, CHARGER, at(hours))
+    *others, state = states
+    series = charger_series(state, others, CHARGER, at(hours))
     return {
         statistic.key: cumulative_rows(amounts) for statistic, amounts in series.amounts().items()
     }
@@ -128,16 +132,18 @@ def test_an_open_session_that_no_charger_shows_has_rows_all_the_same(
 
 
 def test_a_statistic_has_its_unit() -> None:
-    assert [(statistic.key, statistic.unit) for statistic in STATISTICS] == [
+    statistics = (ENERGY, ERE_CREDITS, VALUE, COST)
+    assert [(statistic.key, statistic.unit) for statistic in statistics] == [
         ("energy", "kWh"),
         ("ere", "ERE"),
         ("value", "EUR"),
+        ("cost", "EUR"),
     ]
 
 
 def test_a_charger_without_sessions_has_no_rows() -> None:
     assert rows(HistoryState()) == {"energy": [], "ere": [], "value": []}
-    assert charger_series([], CHARGER, at(0)).nickname is None
+    assert charger_series(HistoryState(), [], CHARGER, at(0)).nickname is None
 
 
 # Several accounts
@@ -156,7 +162,7 @@ def test_a_charger_is_called_as_joulo_called_it_last() -> None:
     renamed = replace(session("new", -1, 0.5), charger_nickname="Carport")
     nameless = replace(session("newest", -0.4, 0.1), charger_nickname=None)
     state = history_of(session(), renamed, nameless).state
-    assert charger_series([state], CHARGER, at(0)).nickname == "Carport"
+    assert charger_series(state, [], CHARGER, at(0)).nickname == "Carport"
 
 
 # What the recorder holds already

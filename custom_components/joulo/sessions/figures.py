@@ -6,6 +6,7 @@ from math import ceil, fsum
 from typing import Any
 
 from ..api import ChargingSession
+from .cost import Cost
 from .ere import ere_credits
 from .hourly import HOUR
 
@@ -41,9 +42,9 @@ def rounded(figure: float | None, decimals: int) -> float | None:
 
 
 def as_attributes(
-    session: ChargingSession, value: float | None, vehicle: str | None
+    session: ChargingSession, value: float | None, vehicle: str | None, cost: Cost | None
 ) -> dict[str, Any]:
-    """Return a session, its value in EUR and its vehicle's name as the attributes of events and actions, ready for JSON.
+    """Return a session, its value in EUR, its vehicle's name and its cost as the attributes of events and actions, ready for JSON.
 
     kWh and ERE credits to thousandths (Joulo sends hundredths), EUR to cents, kW to hundredths and
     minutes to tenths; moments in ISO 8601; None where something is unknown.
@@ -61,4 +62,14 @@ def as_attributes(
         "average_power_kw": rounded(average_power(session.kwh, hours), 2),
         "tag_id": session.id_tag,
         "vehicle": vehicle,
+        "cost_eur": rounded(cost.eur, 2) if cost else None,
+        "cost_estimated": cost.is_estimated if cost else None,
+        "net_cost_eur": net_cost(cost.eur if cost else None, value),
     }
+
+
+def net_cost(cost: float | None, value: float | None) -> float | None:
+    """Return what a session has cost less its value, both in cents of EUR as they are shown; unknown where either is."""
+    if cost is None or value is None:
+        return None
+    return round(round(cost, 2) - round(value, 2), 2)

@@ -8,7 +8,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate, pairwise
 from math import fsum
 
+from ..api import ChargingSession
+
 HOUR = timedelta(hours=1)
+
+MAX_OPEN = timedelta(days=1)
+"""A session whose end Joulo never sent counts as ended after this time."""
 
 _LONGEST = timedelta(days=31)
 """No car charges longer; a wrong end must not fill the recorder with hours."""
@@ -52,6 +57,19 @@ def hourly_energy(
         for boundary, (before, after) in zip(boundaries, pairwise(delivered), strict=True)
         if after > before
     }
+
+
+def session_hours(
+    session: ChargingSession, readings: Sequence[Reading], at: datetime
+) -> HourlyAmounts:
+    """Return the kWh of every hour of a session, as far as they are known at a moment; none where its energy is not."""
+    end = session.ended_at or _known_until(session, readings, at)
+    return hourly_energy(session.started_at, end, session.kwh or 0.0, readings)
+
+
+def _known_until(session: ChargingSession, readings: Sequence[Reading], at: datetime) -> datetime:
+    """Return the moment at which a session without end had delivered its known energy."""
+    return readings[-1][0] if readings else min(at, session.started_at + MAX_OPEN)
 
 
 def distribute(hours: HourlyAmounts, amount: float, start: datetime) -> HourlyAmounts:

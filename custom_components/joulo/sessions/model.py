@@ -9,12 +9,10 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from ..api import AccountProfile, ChargingSession, Cursor
+from .cost import HourPrice, Pricing, Tariff, pricing
 from .ere import estimated_ere
-from .hourly import Reading
+from .hourly import MAX_OPEN, Reading
 from .vehicles import Fleet, attribute
-
-MAX_OPEN = timedelta(days=1)
-"""A session whose end Joulo never sent counts as ended after this time."""
 
 LONGEST_SNOOZE = timedelta(days=7)
 """Time after a read of all sessions that changed nothing, before another one is requested."""
@@ -48,6 +46,10 @@ class Change(Flag):
     """The vehicles, or whose session it is by hand."""
     NAMED = auto()
     """Statistics of a charger got their name."""
+    PRICES = auto()
+    """Sessions got the prices of their hours, or lost them to a new price."""
+    TARIFF = auto()
+    """What a kWh costs now."""
 
 
 class SessionEventType(StrEnum):
@@ -64,7 +66,7 @@ class Backfill(NamedTuple):
     cursor: Cursor
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionRecord:
     """All that is known of one session; at least one of `listed` and `observed` is set."""
 
@@ -76,6 +78,8 @@ class SessionRecord:
     """For every hour in which the energy grew, the last reading; and where it had paused, when that ended."""
     value: float | None = None
     """EUR, set once."""
+    prices: tuple[HourPrice, ...] = ()
+    """Prices of the hours in which energy was delivered, each set once."""
 
     @property
     def is_confirmed(self) -> bool:
@@ -100,6 +104,12 @@ class SessionRecord:
         if listed is not None and (listed.kwh or 0.0) > (observed.kwh or 0.0):
             return replace(observed, kwh=listed.kwh, ere_credits=listed.ere_credits)
         return replace(observed, ere_credits=estimated_ere(observed.kwh, observed.started_at))
+
+    @cached_property
+    def pricing(self) -> Pricing:
+        """What the session has cost by its own prices, once Joulo lists its end."""
+        # Sums of years ask for it again and again, and most records never change.
+        return pricing(self.session, self.readings, dict(self.prices), self.session.started_at)
 
     @property
     def shown(self) -> ChargingSession | None:
@@ -217,6 +227,10 @@ class HistoryState:
     """Ids of sessions that the user keeps, although Joulo does not list them any more."""
     fleet: Fleet = field(default_factory=Fleet)
     """The vehicles, which are not stored here, and whose session it is by hand."""
+    tariff: Tariff | None = None
+    """What a kWh costs now, where the user has set a price; not stored."""
+    priced_by: str | None = None
+    """The price setting by which sessions have their prices; it outlives a time without a price."""
     statistics: Mapping[str, str] = field(default_factory=dict)
     """Names under which statistics of chargers were ever written, by charger id; they outlive the charger."""
     missing_since: Mapping[str, datetime] = field(default_factory=dict)

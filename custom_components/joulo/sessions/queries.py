@@ -1,18 +1,25 @@
 """Everything that is asked of the charging history: pure functions of its state."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, takewhile
+from typing import Any, NamedTuple
 
 from ..api import ChargingSession
+from .cost import Cost, is_over, pricing
 from .ere import ere_credits
-from .figures import average_power, duration, sum_known
+from .figures import as_attributes, average_power, duration, sum_known
+from .hourly import MAX_OPEN, hour_of
 from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
 from .vehicles import Rule, Vehicle, attribute, comparable
 
 _NONE = ChargerHistory()
+
+_LATELY = timedelta(days=2)
+_LATEST = timedelta(hours=2)
+"""Age of the ends by which a price shows that it can be found: prices of younger ones may still come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +38,22 @@ class Sums:
     ere: float | None
     value: float | None
     completed: int
+
+
+@dataclass(frozen=True, slots=True)
+class CostSums:
+    """EUR that completed sessions have cost, less what their ERE credits pay, and how many have no known cost."""
+
+    cost: float | None
+    net: float | None
+    unpriced: int
+
+
+class Unpriced(NamedTuple):
+    """A session, and its hours that have passed and have no price."""
+
+    session: ChargingSession
+    hours: tuple[datetime, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +150,125 @@ def value_of(state: HistoryState, session: ChargingSession) -> float | None:
     """Return the EUR at which a session was valued; unknown as long as it was not."""
     record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
     return record.value if record else None
+
+
+def cost_of(state: HistoryState, session: ChargingSession, now: datetime) -> Cost | None:
+    """Return what a session has cost; unknown while there is no price, or too few of its hours have one.
+
+    Hours without a price of their own have that of now, which the last two hours have.
+    """
+    tariff = state.tariff
+    record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
+    if tariff is None or record is None:
+        return None
+    begun = min(tariff.recent, default=now)
+    if record.is_confirmed and session.ended_at is not None and session.ended_at <= begun:
+        return record.pricing.cost
+    prices = {**tariff.recent, **dict(record.prices)}
+    found = pricing(session, record.readings, prices, now)
+    # What runs has no mean price yet that could stand for the hour under way.
+    is_guess = session.ended_at is None and hour_of(now) in found.unpriced
+    return None if is_guess else found.cost
+
+
+def attributes_of(state: HistoryState, session: ChargingSession, now: datetime) -> dict[str, Any]:
+    """Return all that is known of a session as the attributes of events and actions; see `as_attributes`."""
+    return as_attributes(
+        session,
+        value_of(state, session),
+        vehicle_name(state, session),
+        cost_of(state, session, now),
+    )
+
+
+def unpriced_sessions(state: HistoryState, now: datetime) -> Iterator[Unpriced]:
+    """Yield the sessions with hours that have passed, have no price, and are to get one."""
+    for charger in state.chargers.values():
+        for session in charger.timeline if state.tariff else ():
+            if hours := unpriced_hours(state, session, now):
+                yield Unpriced(session, hours)
+
+
+def unpriced_hours(
+    state: HistoryState, session: ChargingSession, now: datetime
+) -> tuple[datetime, ...]:
+    """Return the hours of a session that have passed, have no price, and are to get one.
+
+    Those are all in which the price holds. Of sessions that started before, only the ones that another
+    price has priced in part: a correction may have brought an hour.
+    """
+    tariff = state.tariff
+    record = state.chargers[session.charger_id].records[session.id]
+    if tariff is None or not (record.prices or tariff.holds_at(session.started_at)):
+        return ()
+    hours = (
+        record.pricing.unpriced
+        if record.is_confirmed
+        else pricing(session, record.readings, dict(record.prices), now).unpriced
+    )
+    return tuple(hour for hour in hours if is_over(hour, now) and tariff.holds_at(hour))
+
+
+def price_all(state: HistoryState) -> None:
+    """Compute what every session has cost, by records that remember it. It takes long for a long history."""
+    for record in _records(state):
+        if record.prices and record.is_confirmed:
+            _ = record.pricing
+
+
+def charger_costs(state: HistoryState, charger_id: str, now: datetime) -> CostSums | None:
+    """Return what the sessions of a charger have cost; None without a price."""
+    return _cost_sums(state, completed(state, charger_id), now)
+
+
+def vehicle_costs(
+    state: HistoryState, vehicle_id: str, since: datetime | None, now: datetime
+) -> CostSums | None:
+    """Return what the sessions of a vehicle that started since a moment have cost; None without a price."""
+    parts = (_since(part, since) for part in _vehicle_parts(state, vehicle_id))
+    sessions = (each for each in chain.from_iterable(parts) if is_completed(state, each))
+    return _cost_sums(state, sessions, now)
+
+
+def account_costs(state: HistoryState, since: datetime | None, now: datetime) -> CostSums | None:
+    """Return what all sessions that started since a moment have cost; None without a price."""
+    parts = (_since(charger.completed, since) for charger in state.chargers.values())
+    return _cost_sums(state, chain.from_iterable(parts), now)
+
+
+def _cost_sums(
+    state: HistoryState, sessions: Iterable[ChargingSession], now: datetime
+) -> CostSums | None:
+    """Return the sums of completed sessions. They are unknown until all sessions have been read once."""
+    if state.tariff is None:
+        return None
+    if state.last_full_read is None:
+        return CostSums(None, None, 0)
+    found = [(cost_of(state, each, now), value_of(state, each)) for each in sessions]
+    costs = [cost.eur if cost else None for cost, _ in found]
+    nets = [cost.eur - value for cost, value in found if cost and value is not None]
+    net = sum_known(nets) if nets or not found else None
+    return CostSums(sum_known(costs), net, costs.count(None))
+
+
+def lacks_costs(state: HistoryState, now: datetime) -> bool:
+    """Whether none of the sessions that ended in the last two days, but over two hours ago, has a known cost."""
+    recent = [
+        session
+        for charger in state.chargers.values()
+        for session in _since(charger.completed, now - _LATELY - MAX_OPEN)
+        if session.ended_at is not None and _LATEST <= now - session.ended_at <= _LATELY
+    ]
+    return bool(recent) and all(cost_of(state, each, now) is None for each in recent)
+
+
+def _since(
+    sessions: Sequence[ChargingSession], since: datetime | None
+) -> Iterable[ChargingSession]:
+    """Return the sessions that started since a moment, of some in their order; None for all."""
+    if since is None:
+        return sessions
+    return takewhile(lambda session: session.started_at >= since, reversed(sessions))
 
 
 def meter_wh(state: HistoryState, charger_id: str) -> float | None:
@@ -236,11 +378,8 @@ def vehicle_totals(state: HistoryState, vehicle_id: str) -> Totals:
 
 def vehicle_sums(state: HistoryState, vehicle_id: str, since: datetime) -> Sums:
     """Return what the sessions of a vehicle that have started since a moment add up to. Completed ones are counted."""
-    sessions = [
-        session
-        for part in _vehicle_parts(state, vehicle_id)
-        for session in takewhile(lambda session: session.started_at >= since, reversed(part))
-    ]
+    parts = (_since(part, since) for part in _vehicle_parts(state, vehicle_id))
+    sessions = [*chain.from_iterable(parts)]
     return Sums(
         sum_known([session.kwh for session in sessions]),
         sum_known([ere_credits(session) for session in sessions]),

@@ -13,6 +13,7 @@ from mashumaro import field_options
 from ..api import ChargingSession, Cursor
 from ..api.models import Model, parse_model, parse_models
 from ..api.parsing import parse_datetime, parse_number, parse_text
+from . import queries
 from .hourly import Reading
 from .model import (
     LONGEST_SNOOZE,
@@ -48,7 +49,10 @@ def restore(document: object, now: datetime) -> Restored:
     stored = parse_model(_StoredHistory)(document)
     if stored is None:
         return Restored(HistoryState(observing_since=now), () if document is None else ("all",))
-    return Restored(_state(stored, now), tuple(_damaged(document, stored)))
+    state = _state(stored, now)
+    # Here, in a thread, and not when the event loop first asks for the sum of years.
+    queries.price_all(state)
+    return Restored(state, tuple(_damaged(document, stored)))
 
 
 def _damaged(document: Any, stored: _StoredHistory) -> Iterator[str]:
@@ -94,6 +98,7 @@ def _state(stored: _StoredHistory, now: datetime) -> HistoryState:
         },
         kept=frozenset(stored.kept),
         fleet=Fleet(assigned=stored.assigned),
+        priced_by=stored.priced_by,
         statistics=stored.statistics,
     )
 
@@ -133,6 +138,8 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
         live=tuple(record.observed for record in records.values() if record.observed),
         readings={key: record.readings for key, record in details.items() if record.readings},
         values={key: record.value for key, record in details.items() if record.value is not None},
+        prices={key: record.prices for key, record in details.items() if record.prices},
+        priced_by=state.priced_by,
         told=dict(state.announced),
         set_aside=tuple(
             _StoredRemoval(removed_at=each.at, session=each.record.session)
@@ -147,8 +154,16 @@ def to_stored(state: HistoryState, now: datetime) -> dict[str, Any]:
 
 
 def _record(stored: _StoredHistory, session: ChargingSession) -> SessionRecord:
-    readings = stored.readings.get(session.id, ())
-    return SessionRecord(listed=session, readings=readings, value=stored.values.get(session.id))
+    return SessionRecord(listed=session, **_details(stored, session.id))
+
+
+def _details(stored: _StoredHistory, session_id: str) -> dict[str, Any]:
+    """Return what is known of a session beside what Joulo has sent."""
+    return {
+        "readings": stored.readings.get(session_id, ()),
+        "value": stored.values.get(session_id),
+        "prices": stored.prices.get(session_id, ()),
+    }
 
 
 def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
@@ -159,8 +174,7 @@ def _chargers(stored: _StoredHistory) -> dict[str, ChargerHistory]:
         record = SessionRecord(
             listed=listed.get(session_id),
             observed=observed.get(session_id),
-            readings=stored.readings.get(session_id, ()),
-            value=stored.values.get(session_id),
+            **_details(stored, session_id),
         )
         chargers.setdefault(record.session.charger_id, {})[session_id] = record
     return {
@@ -207,9 +221,9 @@ def _format_backfill(backfill: Backfill | None) -> tuple[str, str] | None:
 
 def _parse_reading(value: object) -> Reading | None:
     match value:
-        case [float(at), float(kwh)]:
+        case [float(at), float(figure)] if parse_number(figure) is not None:
             try:
-                return datetime.fromtimestamp(at, UTC), kwh
+                return datetime.fromtimestamp(at, UTC), figure
             except ValueError, OverflowError, OSError:
                 return None
     return None
@@ -295,6 +309,10 @@ class _StoredHistory(Model):
     values: dict[str, float] = field(
         default_factory=dict, metadata=field_options(deserialize=_parse_values)
     )
+    prices: dict[str, tuple[Reading, ...]] = field(
+        default_factory=dict, metadata=field_options(_format_readings, _parse_readings)
+    )
+    priced_by: str | None = None
     told: dict[str, tuple[str, ...]] | None = field(
         default=None, metadata=field_options(deserialize=_parse_announced)
     )

@@ -6,11 +6,12 @@ Each returns the new state and what has changed in it. Where nothing has, that i
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
+from .cost import Tariff, merged
 from .ere import ere_credits, estimated_ere, session_value
-from .hourly import Reading, hour_of
+from .hourly import HOUR, Reading, hour_of
 from .model import (
     Backfill,
     Change,
@@ -461,6 +462,56 @@ def assign_vehicle(state: HistoryState, session_id: str, vehicle_id: str) -> Tra
     return _with(state, Change.VEHICLES, fleet=replace(state.fleet, assigned=assigned))
 
 
+def set_tariff(state: HistoryState, priced_by: str | None, since: datetime | None) -> Transition:
+    """Take over the price that the user has set: its setting, and from when on it holds; None for no price.
+
+    Where another one has priced the sessions that started since then, they lose its prices, to be priced anew.
+    Earlier ones keep theirs, and so do all while there is no price.
+    """
+    if priced_by is None:
+        return _with(state, Change.TARIFF, tariff=None)
+    draft = _Draft(state)
+    if state.priced_by not in (None, priced_by):
+        draft.drop_prices(since)
+    state, dropped = draft.finish()
+    state, change = _with(state, Change.TARIFF, tariff=Tariff(since=since), priced_by=priced_by)
+    return state, change | dropped
+
+
+def rename_tariff(state: HistoryState, priced_by: str) -> Transition:
+    """Take over that the price setting is called otherwise: it is the same price."""
+    return _with(state, Change.PLANNING, priced_by=priced_by)
+
+
+def show_price(state: HistoryState, hour: datetime, price: float | None) -> Transition:
+    """Take over what a kWh costs in the hour under way, in EUR; None where that is not known."""
+    if state.tariff is None:
+        return state, Change.NONE
+    recent = {each: eur for each, eur in state.tariff.recent.items() if each == hour - HOUR}
+    if price is not None:
+        recent[hour] = price
+    return _with(state, Change.TARIFF, tariff=replace(state.tariff, recent=recent))
+
+
+class FoundPrices(NamedTuple):
+    """Prices of hours of a session, which most likely is on the given charger."""
+
+    session_id: str
+    charger_id: str
+    prices: Mapping[datetime, float]
+
+
+def add_prices(state: HistoryState, found: Iterable[FoundPrices]) -> Transition:
+    """Take over prices of hours for good. An hour that has one keeps it."""
+    draft = _Draft(state)
+    for each in found:
+        record = draft.record(each.session_id, each.charger_id)
+        # The session may be gone by now.
+        if record is not None and (prices := merged(record.prices, each.prices)) != record.prices:
+            draft.put(each.session_id, replace(record, prices=prices), Change.PRICES)
+    return draft.finish()
+
+
 def mark_announced(
     state: HistoryState, events: Iterable[tuple[str, SessionEventType]]
 ) -> Transition:
@@ -622,6 +673,15 @@ class _Draft:
         for session_id, record in tuple(charger.records.items()) if charger else ():
             if (valued := self._valued(record)) is not record:
                 self._touch(charger_id).records[session_id] = valued
+
+    def drop_prices(self, since: datetime | None) -> None:
+        """Take the prices from all sessions that started since a moment; None for all there are."""
+        for charger_id, charger in self._state.chargers.items():
+            for session_id, record in charger.records.items():
+                is_later = since is None or record.session.started_at >= since
+                if record.prices and is_later:
+                    self._touch(charger_id).records[session_id] = replace(record, prices=())
+                    self._change |= Change.PRICES
 
     def _valued(self, record: SessionRecord) -> SessionRecord:
         listed = record.listed

@@ -101,7 +101,14 @@ class StatisticsImporter:
         """Write from now on, until the entry is unloaded."""
         self._importers.append(self)
         self._async_write_soon()
-        changes = Change.SESSIONS | Change.VALUES | Change.SYNC | Change.PLANNING | Change.VEHICLES
+        changes = (
+            Change.SESSIONS
+            | Change.VALUES
+            | Change.SYNC
+            | Change.PLANNING
+            | Change.VEHICLES
+            | Change.PRICES
+        )
         for unsubscribe in (
             partial(self._importers.remove, self),
             self.history.async_listen(self._async_write_soon, changes),
@@ -160,7 +167,7 @@ class StatisticsImporter:
             await self._async_write_series(
                 state.statistics[charger_id],
                 charger_name(self._devices, self.entry, charger_id),
-                partial(charger_series, [*others, state], charger_id, dt_util.utcnow()),
+                partial(charger_series, state, others, charger_id, dt_util.utcnow()),
             )
         for vehicle in self.history.state.fleet.vehicles:
             await self._async_write_series(

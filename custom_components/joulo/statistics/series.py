@@ -1,7 +1,7 @@
 """Hourly series of a charger's sessions: the rows that the recorder should hold. Pure functions."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain, count, dropwhile
 from math import isclose
@@ -10,17 +10,17 @@ from typing import NamedTuple
 from ..api import ChargingSession
 from ..const import ERE, EURO
 from ..sessions import queries
+from ..sessions.cost import hourly_cost
 from ..sessions.ere import ere_credits
 from ..sessions.hourly import (
     HourlyAmounts,
     HourlyRow,
-    Reading,
     cumulative_rows,
     distribute,
     hour_of,
-    hourly_energy,
+    session_hours,
 )
-from ..sessions.model import MAX_OPEN, HistoryState
+from ..sessions.model import HistoryState, SessionRecord
 
 _TOLERANCE = 1e-6
 """kWh, ERE credits or EUR; databases may round the last digit."""
@@ -38,50 +38,55 @@ class Statistic(NamedTuple):
     unit_class: str | None
 
 
-STATISTICS = (
-    Statistic("energy", "charged energy", "kWh", "energy"),
-    Statistic("ere", "ERE credits", ERE, None),
-    Statistic("value", "ERE value", EURO, None),
-)
+ENERGY = Statistic("energy", "charged energy", "kWh", "energy")
+ERE_CREDITS = Statistic("ere", "ERE credits", ERE, None)
+VALUE = Statistic("value", "ERE value", EURO, None)
+COST = Statistic("cost", "charging cost", EURO, None)
+
+
+class Priced(NamedTuple):
+    """A session, all that is known of it, and what a kWh costs now by the hour."""
+
+    session: ChargingSession
+    record: SessionRecord
+    recent: Mapping[datetime, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """All sessions of a charger or a vehicle with their readings and values, at a moment."""
+    """All sessions of a charger or a vehicle, oldest first, at a moment, and whether there is a price."""
 
-    sessions: Sequence[ChargingSession]
-    readings: Mapping[str, tuple[Reading, ...]]
-    values: Mapping[str, float]
+    parts: Sequence[Priced]
     at: datetime
+    has_price: bool
 
     @property
     def nickname(self) -> str | None:
         """The name by which Joulo listed the charger of the last session."""
-        names = (session.charger_nickname for session in reversed(self.sessions))
+        names = (part.session.charger_nickname for part in reversed(self.parts))
         return next(filter(None, names), None)
 
     def amounts(self) -> Mapping[Statistic, list[HourlyAmounts]]:
-        """Return for every statistic what each session adds to its hours."""
-        shares = [self._shares(session) for session in self.sessions]
-        return {
-            statistic: [share[index] for share in shares]
-            for index, statistic in enumerate(STATISTICS)
+        """Return for every statistic what each session adds to its hours.
+
+        Without a price there is nothing to say of costs: what was written of them stays.
+        """
+        shares = [self._shares(part) for part in self.parts]
+        statistics = (ENERGY, ERE_CREDITS, VALUE, *([COST] if self.has_price else []))
+        return {statistic: [share[statistic] for share in shares] for statistic in statistics}
+
+    def _shares(self, part: Priced) -> Mapping[Statistic, HourlyAmounts]:
+        """Return a session's energy, ERE credits, value and cost by hour."""
+        session, record = part.session, part.record
+        energy = session_hours(session, record.readings, self.at)
+        amounts = {ERE_CREDITS: ere_credits(session), VALUE: record.value}
+        shares = {
+            statistic: {} if amount is None else distribute(energy, amount, session.started_at)
+            for statistic, amount in amounts.items()
         }
-
-    def _shares(self, session: ChargingSession) -> tuple[HourlyAmounts, ...]:
-        """Return a session's energy, ERE credits and value by hour."""
-        start, kwh = session.started_at, session.kwh or 0.0
-        end = session.ended_at or self._known_until(session)
-        energy = hourly_energy(start, end, kwh, self.readings.get(session.id, ()))
-        amounts = (ere_credits(session), self.values.get(session.id))
-        others = ({} if each is None else distribute(energy, each, start) for each in amounts)
-        return tuple(self._past(session, hours) for hours in (energy, *others))
-
-    def _known_until(self, session: ChargingSession) -> datetime:
-        """Return the moment at which a session without end had delivered its known energy."""
-        if readings := self.readings.get(session.id):
-            return readings[-1][0]
-        return min(self.at, session.started_at + MAX_OPEN)
+        cost = hourly_cost(energy, {**part.recent, **dict(record.prices)})
+        shares |= {ENERGY: energy, COST: cost.amounts if cost else {}}
+        return {statistic: self._past(session, hours) for statistic, hours in shares.items()}
 
     def _past(self, session: ChargingSession, hours: HourlyAmounts) -> HourlyAmounts:
         """Leave out the hour in which a session is still active."""
@@ -92,37 +97,43 @@ class Series:
 
 def vehicle_series(state: HistoryState, vehicle_id: str, at: datetime) -> Series:
     """Return the series of a vehicle by the history of its account."""
-    sessions = queries.vehicle_sessions(state, vehicle_id)
-    records = {
-        session.id: state.chargers[session.charger_id].records[session.id] for session in sessions
-    }
-    return Series(
-        sessions,
-        {key: record.readings for key, record in records.items() if record.readings},
-        {key: record.value for key, record in records.items() if record.value is not None},
-        at,
-    )
+    parts = [_priced(state, session) for session in queries.vehicle_sessions(state, vehicle_id)]
+    return Series(parts, at, state.tariff is not None)
 
 
-def charger_series(states: Iterable[HistoryState], charger_id: str, at: datetime) -> Series:
-    """Return the series of a charger by all given histories; of a session that two know, the later one's wins.
+def charger_series(
+    state: HistoryState, others: Iterable[HistoryState], charger_id: str, at: datetime
+) -> Series:
+    """Return the series of a charger by an account's history, and what those of other accounts know of it beside.
 
-    Several accounts may know sessions of it: a charger that has moved has a past in another account.
+    A charger that has moved has a past in another account.
     """
-    sessions: dict[str, ChargingSession] = {}
-    readings: dict[str, tuple[Reading, ...]] = {}
-    values: dict[str, float] = {}
-    for state in states:
-        if (charger := state.chargers.get(charger_id)) is None:
-            continue
-        sessions |= {session.id: session for session in charger.timeline}
-        for session_id, record in charger.records.items():
-            if record.readings:
-                readings[session_id] = record.readings
-            if record.value is not None:
-                values[session_id] = record.value
-    ordered = sorted(sessions.values(), key=lambda session: session.started_at)
-    return Series(ordered, readings, values, at)
+    parts: dict[str, Priced] = {}
+    for each in (*others, state):
+        for session in queries.timeline(each, charger_id):
+            part = _priced(each, session)
+            parts[session.id] = _completed_by(part, parts.get(session.id))
+    ordered = sorted(parts.values(), key=lambda part: part.session.started_at)
+    return Series(ordered, at, state.tariff is not None)
+
+
+def _completed_by(part: Priced, earlier: Priced | None) -> Priced:
+    """Return a session with what another account has observed of it and this one has not."""
+    if earlier is None:
+        return part
+    ours, theirs = part.record, earlier.record
+    record = replace(
+        ours,
+        readings=ours.readings or theirs.readings,
+        value=theirs.value if ours.value is None else ours.value,
+        prices=ours.prices or theirs.prices,
+    )
+    return part._replace(record=record)
+
+
+def _priced(state: HistoryState, session: ChargingSession) -> Priced:
+    recent = state.tariff.recent if state.tariff else {}
+    return Priced(session, state.chargers[session.charger_id].records[session.id], recent)
 
 
 def unused_names(slugs: Mapping[str, str], used: Collection[str]) -> dict[str, str]:

@@ -17,7 +17,6 @@ from ..devices import unique_id
 from ..history import SessionHistory
 from ..issues import async_clear_unwritable, async_raise_unwritable
 from ..sessions import queries, transitions
-from ..sessions.figures import as_attributes
 from ..sessions.model import Change, SessionEventType
 from ..sessions.queries import PendingEvent
 
@@ -28,6 +27,8 @@ _CONFIRMATION_TIMEOUT = timedelta(minutes=15)
 """Time for which a completion waits until Joulo lists the end, with the final figures."""
 _OPEN_TIMEOUT = timedelta(days=1)
 """Time for which it waits while Joulo lists the session as open, for two sockets can share a charger, or cannot be read."""
+_PRICES_TIMEOUT = timedelta(seconds=10)
+"""Time for which it waits then for the prices of its hours, which the recorder has."""
 _LOOK_AHEAD = timedelta(days=1)
 """A start or an end that lies this far ahead is waited for: Joulo's clock is not ours."""
 _LATE_AFTER = timedelta(days=1)
@@ -62,6 +63,8 @@ class SessionEventPublisher:
         self._subscribers: dict[str, Fire] = {}
         self._notices: dict[tuple[str, SessionEventType], _Notice] = {}
         """Notices of the events that are pending, by session id and type."""
+        self._priced_until: dict[str, datetime] = {}
+        """Moments until which ends wait for the prices of their hours, by session id."""
         self._last_read = history.state.last_read
         """Beginning of the last read of an earlier run."""
         self._is_first = self._is_catching_up = history.was_away
@@ -89,7 +92,9 @@ class SessionEventPublisher:
     def async_start(self) -> None:
         """Publish from now on, until the entry is unloaded; nothing before Home Assistant has started."""
         self._started = True
-        changes = Change.ACTIVE | Change.OBSERVED | Change.SESSIONS | Change.PLANNING
+        changes = (
+            Change.ACTIVE | Change.OBSERVED | Change.SESSIONS | Change.PLANNING | Change.PRICES
+        )
         for unsubscribe in (
             self._history.async_listen(self.async_schedule, changes),
             async_at_started(self._hass, self.async_schedule),
@@ -148,18 +153,30 @@ class SessionEventPublisher:
             for event in pending
             for key in [(event.session.id, event.type)]
         }
+        self._priced_until = {
+            event.session.id: until
+            for event in pending
+            if (until := self._priced_until.get(event.session.id))
+        }
         for event in pending:
-            timeout_at = self._timeout_of(event)
-            if event.at > now:
-                upcoming.append(event.at)
-            elif event.type is SessionEventType.STARTED or event.is_confirmed or now >= timeout_at:
-                due.append(event)
+            if (wait_until := self._wait_until(event, now)) > now:
+                upcoming.append(wait_until)
             else:
-                upcoming.append(timeout_at)
+                due.append(event)
         self._upcoming_at = min(upcoming, default=None)
         self._is_first = False
         self._is_catching_up &= self._history.state.last_read == self._last_read
         return due
+
+    def _wait_until(self, event: PendingEvent, now: datetime) -> datetime:
+        """Return when an event is told: once it has happened, and an end once it is listed and priced."""
+        if event.at > now or event.type is SessionEventType.STARTED:
+            return event.at
+        if not event.is_confirmed and (timeout_at := self._timeout_of(event)) > now:
+            return timeout_at
+        if not queries.unpriced_hours(self._history.state, event.session, now):
+            return now
+        return self._priced_until.setdefault(event.session.id, now + _PRICES_TIMEOUT)
 
     def _timeout_of(self, event: PendingEvent) -> datetime:
         """Return when an end is told although Joulo does not list it: much later where Joulo could not be read since."""
@@ -209,8 +226,4 @@ class SessionEventPublisher:
         was_away = self._notices[event.session.id, event.type].was_away
         was_away |= since is not None and event.at < since
         late = was_away or dt_util.utcnow() - event.at >= _LATE_AFTER
-        return as_attributes(
-            event.session,
-            queries.value_of(state, event.session),
-            queries.vehicle_name(state, event.session),
-        ) | {"late": late}
+        return queries.attributes_of(state, event.session, dt_util.utcnow()) | {"late": late}
