@@ -4,6 +4,7 @@ from datetime import timedelta
 from math import fsum
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.helpers import entity_registry as er
 import pytest
 
@@ -220,17 +221,10 @@ async def test_a_statement_marks_estimated_costs(priced: Home) -> None:
 
 async def test_a_setting_reloads_once_and_asks_joulo_nothing(priced: Home) -> None:
     priced.cloud.forget_requests()
-    reloads = 0
-    unload = priced.hass.config_entries.async_unload_platforms
-
-    async def count(*args: Any) -> bool:
-        nonlocal reloads
-        reloads += 1
-        return await unload(*args)
-
-    priced.hass.config_entries.async_unload_platforms = count  # type: ignore[method-assign]
+    loaded: list[ConfigEntryState] = []
+    priced.entry.async_on_state_change(lambda: loaded.append(priced.entry.state))
     await set_price(priced.hass, priced.entry, fixed_price=0.3, since="2026-06-01")
-    assert reloads == 1
+    assert loaded.count(ConfigEntryState.LOADED) == 1
     assert priced.cloud.requests == []
 
 

@@ -9,8 +9,8 @@ from homeassistant.util.yaml import load_yaml_dict
 import probatio
 import pytest
 
-from custom_components.joulo.const import DOMAIN
-from custom_components.joulo.services import DEAREST_KWH, GET_SESSIONS, REGISTER_CHARGER
+from custom_components.joulo.const import DEAREST_KWH, DOMAIN
+from custom_components.joulo.services import GET_SESSIONS, REGISTER_CHARGER
 from tests.actions.calls import (
     refusal,
 )

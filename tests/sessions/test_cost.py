@@ -10,7 +10,7 @@ import pytest
 from custom_components.joulo.api import ChargingSession
 from custom_components.joulo.sessions import queries, transitions
 from custom_components.joulo.sessions.cost import Cost, Part, hourly_cost, mean_price
-from custom_components.joulo.sessions.hourly import HOUR, HourlyAmounts, session_hours
+from custom_components.joulo.sessions.hourly import HOUR, HourlyAmounts
 from custom_components.joulo.sessions.model import Change
 from custom_components.joulo.sessions.transitions import FoundPrices
 from tests.sessions import PROFILE, History, charger
@@ -140,8 +140,8 @@ def test_missing_hours_have_the_mean_price_of_the_others(
 ) -> None:
     found = hourly_cost(at_hours(energy), at_hours(prices))
     assert found is not None
-    assert found.total == (pytest.approx(total), is_estimated)
-    assert fsum(found.amounts.values()) == pytest.approx(total)
+    assert found.total.eur == pytest.approx(total)
+    assert found.total.is_estimated is is_estimated
 
 
 def at_hours(amounts: dict[int, float]) -> HourlyAmounts:
@@ -302,11 +302,13 @@ def running(kwh: float, at: datetime, history: History) -> None:
     history.report(charger(session="s", kwh=kwh, started_at=NOON), at=at)
 
 
-def shown(history: History, now: datetime) -> Cost | None:
-    """Return the cost of the session that the charger shows."""
+def shown(history: History, now: datetime) -> float | None:
+    """Return the cost of the session that the charger shows, which is not estimated."""
     each = queries.newest(history.state, "c", now)
     assert each is not None
-    return queries.cost_of(history.state, each, now)
+    found = queries.cost_of(history.state, each, now)
+    assert found is None or not found.is_estimated
+    return found and found.eur
 
 
 def test_the_hour_under_way_has_the_price_of_now() -> None:
@@ -314,9 +316,9 @@ def test_the_hour_under_way_has_the_price_of_now() -> None:
     history.update(transitions.show_price, NOON, 0.2)
     half_past = NOON + HOUR / 2
     running(4, half_past, history)
-    assert shown(history, half_past) == (pytest.approx(0.8), False)
+    assert shown(history, half_past) == pytest.approx(0.8)
     history.update(transitions.show_price, NOON, 0.3)
-    assert shown(history, half_past) == (pytest.approx(1.2), False)
+    assert shown(history, half_past) == pytest.approx(1.2)
 
 
 def test_the_hour_that_has_just_passed_keeps_its_last_price_until_it_has_its_own() -> None:
@@ -325,11 +327,11 @@ def test_the_hour_that_has_just_passed_keeps_its_last_price_until_it_has_its_own
     running(4, NOON + HOUR / 2, history)
     history.update(transitions.show_price, NOON + HOUR, 0.6)
     now = NOON + HOUR + timedelta(seconds=30)
-    assert shown(history, now) == (pytest.approx(0.8), False)
+    assert shown(history, now) == pytest.approx(0.8)
     assert list(queries.unpriced_sessions(history.state, now)) == []
     after = now + timedelta(minutes=1)
     give(history, 0.25, after)
-    assert shown(history, after) == (pytest.approx(1.0), False)
+    assert shown(history, after) == pytest.approx(1.0)
 
 
 def test_a_running_session_has_no_cost_without_a_price_of_now() -> None:
@@ -351,8 +353,7 @@ def test_a_sum_counts_what_has_no_cost_and_a_net_sum_needs_both() -> None:
     known, valueless = session("known"), session("valueless", NOON + 7 * HOUR, ere=None)
     unpriced = session("unpriced", NOON + 14 * HOUR)
     history = priced_history(known, valueless, unpriced)
-    hours = session_hours(known, (), LATER) | session_hours(valueless, (), LATER)
-    prices = dict.fromkeys(hours, 0.25)
+    prices = {NOON + number * HOUR: 0.25 for number in range(14)}
     history.update(
         transitions.add_prices,
         [FoundPrices("known", "c", prices), FoundPrices("valueless", "c", prices)],
@@ -360,13 +361,15 @@ def test_a_sum_counts_what_has_no_cost_and_a_net_sum_needs_both() -> None:
     history.update(transitions.assign_values, replace(PROFILE, ere_price_mid=0.5))
     sums = queries.account_costs(history.state, None, LATER)
     assert sums is not None
-    assert (sums.cost, sums.unpriced) == (pytest.approx(6), 1)
+    assert sums.cost == pytest.approx(6)
+    assert sums.unpriced == 1
     value = queries.value_of(history.state, known)
     assert value is not None
     assert sums.net == pytest.approx(3 - value)
     of_later = queries.account_costs(history.state, NOON + HOUR, LATER)
     assert of_later is not None
-    assert (of_later.cost, of_later.net) == (pytest.approx(3), None)
+    assert of_later.cost == pytest.approx(3)
+    assert of_later.net is None
 
 
 def test_sums_are_unknown_until_all_has_been_read_once() -> None:

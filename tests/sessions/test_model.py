@@ -7,8 +7,8 @@ import pytest
 
 from custom_components.joulo.api import ChargingSession
 from custom_components.joulo.sessions.ere import estimated_ere
+from custom_components.joulo.sessions.hourly import MAX_OPEN
 from custom_components.joulo.sessions.model import (
-    MAX_OPEN,
     ChargerHistory,
     SessionRecord,
     with_inferred_ends,
