@@ -45,10 +45,17 @@ from unittest.mock import AsyncMock, patch
 
 from aiohttp import web
 from homeassistant.components.calendar.const import DATA_COMPONENT as CALENDARS
+from homeassistant.components.recorder.models import (
+    StatisticData,
+    StatisticMeanType,
+    StatisticMetaData,
+)
+from homeassistant.components.recorder.statistics import async_import_statistics
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import frame
-from homeassistant.helpers.recorder import async_initialize_recorder
+from homeassistant.helpers.recorder import async_initialize_recorder, get_instance
 from homeassistant.loader import DATA_CUSTOM_COMPONENTS
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
@@ -80,6 +87,14 @@ NEWEST = datetime(2026, 6, 15, 7, 20, tzinfo=UTC)
 LENGTH = timedelta(hours=3.5)
 RESOLVER = "homeassistant.helpers.aiohttp_client._async_make_resolver"
 DATABASE = "home-assistant_v2.db"
+TAGS = ("04A1B2C3D4E580", "04A1B2C3D4E581", None)
+VEHICLES = (
+    {"tags": [TAGS[0]], "chargers": []},
+    {"tags": [TAGS[1]], "chargers": []},
+    {"tags": [], "chargers": [CHARGERS[0].id]},
+)
+PRICE = "sensor.electricity_price"
+PRICED = timedelta(days=730)
 TICK = 0.01
 """Seconds between two looks at whether the event loop is free."""
 
@@ -95,12 +110,13 @@ class Costs:
     rows: int = 0
     write: float = 0.0
     again: float = 0.0
+    pricing: float = 0.0
 
     def line(self) -> str:
         """Return the costs as a line of the first table."""
         return (
             f"{self.sessions:8,} {self.start:8.2f} s {self.memory:6.1f} MB {self.page * 1e3:8.1f} ms"
-            f" {self.rows:8,} {self.write:8.1f} s {self.again:8.2f} s"
+            f" {self.rows:8,} {self.write:8.1f} s {self.again:8.2f} s {self.pricing:8.2f} s"
         )
 
 
@@ -136,7 +152,7 @@ class Blocks:
         ]
 
 
-HEADING = "sessions      start    memory        page     rows      write      again"
+HEADING = "sessions      start    memory        page     rows      write      again    pricing"
 BLOCKS_HEADING = "sessions during                  p50      max"
 
 
@@ -151,7 +167,7 @@ def past(number: int) -> list[ChargingSession]:
             ended_at=NEWEST - age * timedelta(hours=11) + LENGTH,
             kwh=10 + age % 30,
             ere_credits=3 + age % 10,
-            id_tag="04A1B2C3D4E580",
+            id_tag=TAGS[age % len(TAGS)],
         )
         for age in range(number)
     ]
@@ -222,11 +238,24 @@ async def measure(number: int) -> tuple[Costs, Blocks]:
     # The real resolver looks around in the network.
     with TemporaryDirectory() as folder, patch(RESOLVER, return_value=AsyncMock()):
         async with home(folder) as hass, serve_joulo() as address:
-            entry = MockConfigEntry(domain=DOMAIN, data={CONF_URL: address, CONF_TOKEN: "t"})
+            entry = MockConfigEntry(
+                domain=DOMAIN,
+                data={CONF_URL: address, CONF_TOKEN: "t"},
+                options={"price": {"price_entity": PRICE}},
+                subentries_data=[
+                    ConfigSubentryData(
+                        data=data, subentry_type="vehicle", title=f"Vehicle {index}", unique_id=None
+                    )
+                    for index, data in enumerate(VEHICLES)
+                ],
+            )
             entry.add_to_hass(hass)
+            await record_prices(hass)
             gc.collect()
             gc.freeze()
             await store(hass, entry.entry_id, known(number))
+            await measure_pricing(hass, entry, costs, blocks)
+            await hass.config_entries.async_unload(entry.entry_id)
             async with blocks.during("start"):
                 await hass.config_entries.async_setup(entry.entry_id)
             await hass.async_block_till_done(wait_background_tasks=True)
@@ -261,6 +290,38 @@ async def store(hass: HomeAssistant, entry_id: str, state: HistoryState) -> None
     await history.async_load()
     history.async_update(lambda _: (state, Change.SESSIONS))
     await history.async_close()
+
+
+async def record_prices(hass: HomeAssistant) -> None:
+    """Let the recorder hold two years of the hourly prices of a sensor."""
+    hass.states.async_set(PRICE, "0.25", {"unit_of_measurement": "EUR/kWh"})
+    metadata = StatisticMetaData(
+        has_sum=False,
+        mean_type=StatisticMeanType.ARITHMETIC,
+        name=None,
+        source="recorder",
+        statistic_id=PRICE,
+        unit_class=None,
+        unit_of_measurement="EUR/kWh",
+    )
+    newest = NEWEST.replace(minute=0)
+    rows = [
+        StatisticData(start=newest - age * timedelta(hours=1), mean=0.2 + age % 24 / 100)
+        for age in range(PRICED // timedelta(hours=1))
+    ]
+    async_import_statistics(hass, metadata, rows)
+    await get_instance(hass).async_block_till_done()
+
+
+async def measure_pricing(
+    hass: HomeAssistant, entry: MockConfigEntry, costs: Costs, blocks: Blocks
+) -> None:
+    """Start with a price that is new: every session of the past is looked up in the background."""
+    async with blocks.during("pricing, all"):
+        begun = perf_counter()
+        await hass.config_entries.async_setup(entry.entry_id)
+        await hass.async_block_till_done(wait_background_tasks=True)
+        costs.pricing = perf_counter() - begun
 
 
 async def measure_start(hass: HomeAssistant, entry_id: str, costs: Costs) -> None:

@@ -31,7 +31,7 @@ from .issues import async_clear_issues, async_clear_price_missing
 from .price import price_of
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
-from .sessions import transitions
+from .sessions import queries, transitions
 from .statistics.importer import StatisticsImporter
 from .switching import (
     async_check_folders,
@@ -90,12 +90,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
     )
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
-    price = price_of(entry)
-    history.async_update(
-        transitions.set_tariff,
-        price.fingerprint if price else None,
-        price.since if price else None,
-    )
+    pricer = _take_over_price(hass, entry, history)
+    # In a thread, and not when the event loop first asks for the sums of years.
+    await hass.async_add_executor_job(queries.prepare, history.state)
     chargers = ChargersCoordinator(hass, entry, client, history)
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
@@ -114,10 +111,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     await chargers.async_config_entry_first_refresh()
     async_register_vehicles(hass, entry)
     entry.runtime_data.vehicles.async_start()
-    if price is None:
-        async_clear_price_missing(hass, entry)
-    else:
-        SessionPricer(hass, entry, history, price).async_start()
+    if pricer is not None:
+        pricer.async_start()
     fetcher.async_start()
     entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
@@ -126,6 +121,20 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     return True
+
+
+def _take_over_price(
+    hass: HomeAssistant, entry: JouloConfigEntry, history: SessionHistory
+) -> SessionPricer | None:
+    """Let the history know the price that is set, and what a kWh costs now; return what prices sessions."""
+    if (price := price_of(entry)) is None:
+        history.async_update(transitions.set_tariff, None, None)
+        async_clear_price_missing(hass, entry)
+        return None
+    history.async_update(transitions.set_tariff, price.fingerprint, price.since)
+    pricer = SessionPricer(hass, entry, history, price)
+    pricer.async_show_price()
+    return pricer
 
 
 class _Settings:

@@ -427,7 +427,7 @@ class SessionsCoordinator(EndpointCoordinator[LastSession]):
             queries.vehicle_name(state, session),
             bool(state.fleet.vehicles),
             _eur(queries.cost_of(state, session, now)) if session else None,
-            queries.charger_costs(state, charger_id, now),
+            queries.charger_costs(state, charger_id),
         )
 
 
@@ -568,8 +568,7 @@ class AccountCoordinator(EndpointCoordinator[AccountState]):
         self._update(spans=self._spans(local_day(dt_util.utcnow())))
 
     def _spans(self, day: date) -> CostSpans | None:
-        now = dt_util.utcnow()
-        return _spans(lambda since: queries.account_costs(self._history.state, since, now), day)
+        return _spans(lambda since: queries.account_costs(self._history.state, since), day)
 
     def _listed(self) -> list[Charger]:
         return [state.charger for state in self._chargers.data.values()]
@@ -680,7 +679,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             total = queries.vehicle_totals(state, vehicle_id)
             month = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(day=1)))
             year = queries.vehicle_sums(state, vehicle_id, midnight(day.replace(month=1, day=1)))
-        spans = _spans(lambda since: queries.vehicle_costs(state, vehicle_id, since, now), day)
+        spans = _spans(lambda since: queries.vehicle_costs(state, vehicle_id, since), day)
         return VehicleState(
             day=day,
             is_charging=self._is_charging(vehicle_id),

@@ -58,7 +58,7 @@ def give(history: History, price: float, now: datetime = LATER) -> None:
     """Give every hour that has passed and has no price this one."""
     found = [
         FoundPrices(each.id, each.charger_id, dict.fromkeys(hours, price))
-        for each, hours in queries.unpriced_sessions(history.state, now)
+        for each, hours in queries.unpriced_sessions(history.state, now, {})
     ]
     history.update(transitions.add_prices, found)
 
@@ -247,7 +247,7 @@ def test_the_prices_of_a_removed_session_go_and_come_back_with_it() -> None:
     give(history, 0.25)
     history.read("other", at=LATER)
     history.read("other", at=LATER + timedelta(minutes=11))
-    costs = queries.charger_costs(history.state, "c", LATER)
+    costs = queries.charger_costs(history.state, "c")
     assert costs is not None
     assert costs.cost == pytest.approx(3)
     history.list(each)
@@ -288,8 +288,8 @@ def test_without_a_price_costs_are_unknown_and_come_back_with_it() -> None:
     give(history, 0.25)
     history.update(transitions.set_tariff, None, None)
     assert cost(history, each) is None
-    assert queries.account_costs(history.state, None, LATER) is None
-    assert list(queries.unpriced_sessions(history.state, LATER)) == []
+    assert queries.account_costs(history.state, None) is None
+    assert list(queries.unpriced_sessions(history.state, LATER, {})) == []
     history.update(transitions.set_tariff, FIXED, None)
     assert eur(history, each) == pytest.approx(3)
 
@@ -328,7 +328,7 @@ def test_the_hour_that_has_just_passed_keeps_its_last_price_until_it_has_its_own
     history.update(transitions.show_price, NOON + HOUR, 0.6)
     now = NOON + HOUR + timedelta(seconds=30)
     assert shown(history, now) == pytest.approx(0.8)
-    assert list(queries.unpriced_sessions(history.state, now)) == []
+    assert list(queries.unpriced_sessions(history.state, now, {})) == []
     after = now + timedelta(minutes=1)
     give(history, 0.25, after)
     assert shown(history, after) == pytest.approx(1.0)
@@ -359,14 +359,14 @@ def test_a_sum_counts_what_has_no_cost_and_a_net_sum_needs_both() -> None:
         [FoundPrices("known", "c", prices), FoundPrices("valueless", "c", prices)],
     )
     history.update(transitions.assign_values, replace(PROFILE, ere_price_mid=0.5))
-    sums = queries.account_costs(history.state, None, LATER)
+    sums = queries.account_costs(history.state, None)
     assert sums is not None
     assert sums.cost == pytest.approx(6)
     assert sums.unpriced == 1
     value = queries.value_of(history.state, known)
     assert value is not None
     assert sums.net == pytest.approx(3 - value)
-    of_later = queries.account_costs(history.state, NOON + HOUR, LATER)
+    of_later = queries.account_costs(history.state, NOON + HOUR)
     assert of_later is not None
     assert of_later.cost == pytest.approx(3)
     assert of_later.net is None
@@ -377,7 +377,7 @@ def test_sums_are_unknown_until_all_has_been_read_once() -> None:
     history.list(session())
     history.update(transitions.set_tariff, FIXED, None)
     give(history, 0.25)
-    sums = queries.charger_costs(history.state, "c", LATER)
+    sums = queries.charger_costs(history.state, "c")
     assert sums is not None
     assert sums.cost is None
 

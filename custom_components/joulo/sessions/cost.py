@@ -35,6 +35,10 @@ class Tariff:
     since: datetime | None = None
     recent: Mapping[datetime, float] = field(default_factory=dict)
 
+    def tells_of(self, end: datetime) -> bool:
+        """Whether the price of now counts for a session with this end, until its last hours have their own."""
+        return any(hour < end for hour in self.recent)
+
     def holds_at(self, moment: datetime) -> bool:
         """Whether the price holds at a moment."""
         return self.since is None or moment >= self.since

@@ -1,12 +1,12 @@
 """Frozen state of the charging history: `transitions` makes the next state, `queries` reads it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import Flag, StrEnum, auto
 from functools import cached_property
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..api import AccountProfile, ChargingSession, Cursor
 from .cost import HourPrice, Pricing, Tariff, pricing
@@ -111,6 +111,14 @@ class SessionRecord:
         # Sums of years ask for it again and again, and most records never change.
         return pricing(self.session, self.readings, dict(self.prices), self.session.started_at)
 
+    def vehicle_id(self, fleet: Fleet) -> str | None:
+        """Return the id of the vehicle whose session it is; None for nobody's."""
+        known: tuple[Fleet, str | None] | None = self.__dict__.get("_vehicle_id")
+        if known is None or known[0] is not fleet:
+            known = fleet, attribute(self.session, fleet).vehicle_id
+            self.__dict__["_vehicle_id"] = known
+        return known[1]
+
     @property
     def shown(self) -> ChargingSession | None:
         """The session as its charger shows it, with the last known energy where an answer left it out."""
@@ -135,11 +143,8 @@ class Meter(NamedTuple):
     doubted_since: datetime | None = None
 
 
-class _OfVehicles(NamedTuple):
-    """The sessions of a charger by vehicle, and the fleet by which."""
-
-    fleet: Fleet
-    sessions: Mapping[str | None, tuple[ChargingSession, ...]]
+_DERIVED = ("timeline", "completed", "completed_ids", "_memory")
+"""What is computed of a charger's sessions, and nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +159,9 @@ class ChargerHistory:
     mid_certified: bool | None = None
     meter: Meter | None = None
     was_listed: bool = False
+    _memory: dict[str, tuple[tuple[object, ...], Any]] = field(
+        default_factory=dict, init=False, compare=False, repr=False
+    )
 
     @cached_property
     def timeline(self) -> tuple[ChargingSession, ...]:
@@ -164,16 +172,28 @@ class ChargerHistory:
 
     def of_vehicles(self, fleet: Fleet) -> Mapping[str | None, tuple[ChargingSession, ...]]:
         """Return the sessions by the id of the vehicle whose they are, oldest first; None for nobody's."""
-        # Most updates change one charger: the others keep what was found for the same fleet.
-        known: _OfVehicles | None = self.__dict__.get("_of_vehicles")
-        if known is not None and known.fleet is fleet:
-            return known.sessions
+        return self.remembered("of_vehicles", (fleet,), lambda: self._of_vehicles(fleet))
+
+    def _of_vehicles(self, fleet: Fleet) -> Mapping[str | None, tuple[ChargingSession, ...]]:
         sessions: dict[str | None, list[ChargingSession]] = {}
         for session in self.timeline:
-            sessions.setdefault(attribute(session, fleet).vehicle_id, []).append(session)
-        found = _OfVehicles(fleet, {key: tuple(each) for key, each in sessions.items()})
-        self.__dict__["_of_vehicles"] = found
-        return found.sessions
+            vehicle_id = self.records[session.id].vehicle_id(fleet)
+            sessions.setdefault(vehicle_id, []).append(session)
+        return {key: tuple(each) for key, each in sessions.items()}
+
+    def remember_from(self, before: ChargerHistory) -> None:
+        """Take over what was computed of the same sessions."""
+        if self.records is before.records and self.active == before.active:
+            known = before.__dict__
+            self.__dict__.update({name: known[name] for name in _DERIVED if name in known})
+
+    def remembered[T](self, name: str, by: tuple[object, ...], compute: Callable[[], T]) -> T:
+        """Return what was computed by the very same objects, or compute it: most updates change one charger only."""
+        known = self._memory.get(name)
+        if known is None or any(a is not b for a, b in zip(known[0], by, strict=True)):
+            self._memory[name] = known = by, compute()
+        found: T = known[1]
+        return found
 
     @cached_property
     def completed(self) -> tuple[ChargingSession, ...]:

@@ -1,14 +1,14 @@
 """Everything that is asked of the charging history: pure functions of its state."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import chain, takewhile
 from typing import Any, NamedTuple
 
 from ..api import ChargingSession
-from .cost import Cost, is_over, pricing
+from .cost import Cost, Pricing, is_over, pricing
 from .ere import ere_credits
 from .figures import as_attributes, average_power, duration, sum_known
 from .hourly import MAX_OPEN, hour_of
@@ -157,18 +157,34 @@ def cost_of(state: HistoryState, session: ChargingSession, now: datetime) -> Cos
 
     Hours without a price of their own have that of now, which the last two hours have.
     """
+    if session.ended_at is not None:
+        return _settled_cost(state, session)
+    found = _pricing(state, session, now)
+    # What runs has no mean price yet that could stand for the hour under way.
+    return None if found is None or hour_of(now) in found.unpriced else found.cost
+
+
+def _settled_cost(state: HistoryState, session: ChargingSession) -> Cost | None:
+    """Return what a session has cost that has ended. Sums of years ask for it, so it is remembered where it can be."""
     tariff = state.tariff
-    record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
+    record = state.chargers[session.charger_id].records.get(session.id)
     if tariff is None or record is None:
         return None
-    begun = min(tariff.recent, default=now)
-    if record.is_confirmed and session.ended_at is not None and session.ended_at <= begun:
+    # A session whose end Joulo lists is the same for ever, until another record takes the place of this one.
+    is_same = session is record.listed
+    if is_same and session.ended_at is not None and not tariff.tells_of(session.ended_at):
         return record.pricing.cost
-    prices = {**tariff.recent, **dict(record.prices)}
-    found = pricing(session, record.readings, prices, now)
-    # What runs has no mean price yet that could stand for the hour under way.
-    is_guess = session.ended_at is None and hour_of(now) in found.unpriced
-    return None if is_guess else found.cost
+    found = _pricing(state, session, session.ended_at or session.started_at)
+    return found and found.cost
+
+
+def _pricing(state: HistoryState, session: ChargingSession, now: datetime) -> Pricing | None:
+    """Return what a session has cost by its own prices and those of now; None without a price or a record of it."""
+    record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
+    if state.tariff is None or record is None:
+        return None
+    prices = {**state.tariff.recent, **dict(record.prices)}
+    return pricing(session, record.readings, prices, now)
 
 
 def attributes_of(state: HistoryState, session: ChargingSession, now: datetime) -> dict[str, Any]:
@@ -181,12 +197,27 @@ def attributes_of(state: HistoryState, session: ChargingSession, now: datetime) 
     )
 
 
-def unpriced_sessions(state: HistoryState, now: datetime) -> Iterator[Unpriced]:
-    """Yield the sessions with hours that have passed, have no price, and are to get one."""
+def unpriced_sessions(
+    state: HistoryState, now: datetime, not_before: Mapping[datetime, datetime]
+) -> Iterator[Unpriced]:
+    """Yield the sessions with hours that have passed, have no price, and are to get one now.
+
+    `not_before` has the moments at which some hours may be looked up again.
+    """
     for charger in state.chargers.values():
         for session in charger.timeline if state.tariff else ():
-            if hours := unpriced_hours(state, session, now):
+            record = charger.records[session.id]
+            # Most need no price, or have waited for years: they are passed over as quickly as can be.
+            if record.is_confirmed and not _due(record.pricing.unpriced, now, not_before):
+                continue
+            if hours := _due(unpriced_hours(state, session, now), now, not_before):
                 yield Unpriced(session, hours)
+
+
+def _due(
+    hours: tuple[datetime, ...], now: datetime, not_before: Mapping[datetime, datetime]
+) -> tuple[datetime, ...]:
+    return tuple([hour for hour in hours if not_before.get(hour, now) <= now])
 
 
 def unpriced_hours(
@@ -209,46 +240,77 @@ def unpriced_hours(
     return tuple(hour for hour in hours if is_over(hour, now) and tariff.holds_at(hour))
 
 
-def price_all(state: HistoryState) -> None:
-    """Compute what every session has cost, by records that remember it. It takes long for a long history."""
-    for record in _records(state):
-        if record.prices and record.is_confirmed:
-            _ = record.pricing
+def prepare(state: HistoryState) -> None:
+    """Compute what is remembered of every charger and session. It takes long for a long history: for a thread."""
+    for charger in state.chargers.values():
+        _ = charger.completed_ids
+        _costs_by_vehicle(state, charger)
 
 
-def charger_costs(state: HistoryState, charger_id: str, now: datetime) -> CostSums | None:
+def charger_costs(state: HistoryState, charger_id: str) -> CostSums | None:
     """Return what the sessions of a charger have cost; None without a price."""
-    return _cost_sums(state, completed(state, charger_id), now)
+    charger = state.chargers.get(charger_id, _NONE)
+    return _total(state, _costs_by_vehicle(state, charger).values())
 
 
-def vehicle_costs(
-    state: HistoryState, vehicle_id: str, since: datetime | None, now: datetime
-) -> CostSums | None:
+def vehicle_costs(state: HistoryState, vehicle_id: str, since: datetime | None) -> CostSums | None:
     """Return what the sessions of a vehicle that started since a moment have cost; None without a price."""
+    if since is None:
+        found = (_costs_by_vehicle(state, charger) for charger in state.chargers.values())
+        return _total(state, [sums for each in found if (sums := each.get(vehicle_id))])
     parts = (_since(part, since) for part in _vehicle_parts(state, vehicle_id))
     sessions = (each for each in chain.from_iterable(parts) if is_completed(state, each))
-    return _cost_sums(state, sessions, now)
+    return _total(state, [_cost_sums(state, sessions)])
 
 
-def account_costs(state: HistoryState, since: datetime | None, now: datetime) -> CostSums | None:
+def account_costs(state: HistoryState, since: datetime | None) -> CostSums | None:
     """Return what all sessions that started since a moment have cost; None without a price."""
-    parts = (_since(charger.completed, since) for charger in state.chargers.values())
-    return _cost_sums(state, chain.from_iterable(parts), now)
+    chargers = state.chargers.values()
+    if since is None:
+        found = (_costs_by_vehicle(state, charger).values() for charger in chargers)
+        return _total(state, [*chain.from_iterable(found)])
+    parts = (_since(charger.completed, since) for charger in chargers)
+    return _total(state, [_cost_sums(state, chain.from_iterable(parts))])
 
 
-def _cost_sums(
-    state: HistoryState, sessions: Iterable[ChargingSession], now: datetime
-) -> CostSums | None:
-    """Return the sums of completed sessions. They are unknown until all sessions have been read once."""
+def _total(state: HistoryState, parts: Collection[CostSums]) -> CostSums | None:
+    """Return the sums of sums. They are unknown until all sessions have been read once."""
     if state.tariff is None:
         return None
     if state.last_full_read is None:
         return CostSums(None, None, 0)
-    found = [(cost_of(state, each, now), value_of(state, each)) for each in sessions]
-    costs = [cost.eur if cost else None for cost, _ in found]
-    nets = [cost.eur - value for cost, value in found if cost and value is not None]
-    net = sum_known(nets) if nets or not found else None
-    return CostSums(sum_known(costs), net, costs.count(None))
+    return CostSums(
+        sum_known([part.cost for part in parts]),
+        sum_known([part.net for part in parts]),
+        sum(part.unpriced for part in parts),
+    )
+
+
+def _costs_by_vehicle(
+    state: HistoryState, charger: ChargerHistory
+) -> Mapping[str | None, CostSums]:
+    """Return what the completed sessions of a charger have cost, by the id of their vehicle."""
+
+    def compute() -> Mapping[str | None, CostSums]:
+        completed = charger.completed_ids
+        return {
+            vehicle_id: _cost_sums(state, [each for each in sessions if each.id in completed])
+            for vehicle_id, sessions in charger.of_vehicles(state.fleet).items()
+        }
+
+    return charger.remembered("costs_by_vehicle", (state.fleet, state.tariff), compute)
+
+
+def _cost_sums(state: HistoryState, sessions: Iterable[ChargingSession]) -> CostSums:
+    """Return the sums of completed sessions."""
+    costs: list[float | None] = []
+    nets: list[float | None] = []
+    for session in sessions:
+        cost = _settled_cost(state, session)
+        value = value_of(state, session)
+        costs.append(cost.eur if cost else None)
+        nets.append(cost.eur - value if cost and value is not None else None)
+    return CostSums(sum_known(costs), sum_known(nets), costs.count(None))
 
 
 def lacks_costs(state: HistoryState, now: datetime) -> bool:

@@ -13,7 +13,6 @@ from mashumaro import field_options
 from ..api import ChargingSession, Cursor
 from ..api.models import Model, parse_model, parse_models
 from ..api.parsing import parse_datetime, parse_number, parse_text
-from . import queries
 from .hourly import Reading
 from .model import (
     LONGEST_SNOOZE,
@@ -49,10 +48,7 @@ def restore(document: object, now: datetime) -> Restored:
     stored = parse_model(_StoredHistory)(document)
     if stored is None:
         return Restored(HistoryState(observing_since=now), () if document is None else ("all",))
-    state = _state(stored, now)
-    # Here, in a thread, and not when the event loop first asks for the sum of years.
-    queries.price_all(state)
-    return Restored(state, tuple(_damaged(document, stored)))
+    return Restored(_state(stored, now), tuple(_damaged(document, stored)))
 
 
 def _damaged(document: Any, stored: _StoredHistory) -> Iterator[str]:

@@ -4,7 +4,7 @@ Each returns the new state and what has changed in it. Where nothing has, that i
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
@@ -544,24 +544,35 @@ def _with(state: HistoryState, change: Change, **fields: Any) -> Transition:
     return replace(state, **fields), change
 
 
-@dataclass(slots=True)
 class _ChargerDraft:
-    """A charger's history that may be changed: its records are a copy."""
+    """A charger's history that may be changed. Its records are copied when the first one is."""
 
-    records: dict[str, SessionRecord] = field(default_factory=dict)
-    active: str | None = None
-    mid_certified: bool | None = None
-    meter: Meter | None = None
-    was_listed: bool = False
+    def __init__(self, before: ChargerHistory) -> None:
+        self._before = before
+        self.records: Mapping[str, SessionRecord] = before.records
+        self._copy: dict[str, SessionRecord] | None = None
+        self.active = before.active
+        self.mid_certified = before.mid_certified
+        self.meter = before.meter
+        self.was_listed = before.was_listed
+
+    @property
+    def own_records(self) -> dict[str, SessionRecord]:
+        """The records, to be changed."""
+        if self._copy is None:
+            self.records = self._copy = dict(self._before.records)
+        return self._copy
 
     def freeze(self) -> ChargerHistory:
-        return ChargerHistory(
+        history = ChargerHistory(
             records=self.records,
             active=self.active,
             mid_certified=self.mid_certified,
             meter=self.meter,
             was_listed=self.was_listed,
         )
+        history.remember_from(self._before)
+        return history
 
 
 class _Draft:
@@ -652,18 +663,18 @@ class _Draft:
         charger_id = record.session.charger_id
         holder = self._holder(session_id, charger_id)
         if holder is not None and holder != charger_id:
-            del self._touch(holder).records[session_id]
+            del self._touch(holder).own_records[session_id]
             self._change |= Change.MOVED
             if self.active(holder) == session_id:
                 self.activate(holder, None)
         if self._holders is not None:
             self._holders[session_id] = charger_id
-        self._touch(charger_id).records[session_id] = self._valued(record)
+        self._touch(charger_id).own_records[session_id] = self._valued(record)
         self._change |= change
 
     def remove(self, session_id: str, charger_id: str) -> None:
         """Delete a session."""
-        del self._touch(charger_id).records[session_id]
+        del self._touch(charger_id).own_records[session_id]
         self._holders = None
         self._change |= Change.SESSIONS
 
@@ -672,7 +683,7 @@ class _Draft:
         charger = self._look(charger_id)
         for session_id, record in tuple(charger.records.items()) if charger else ():
             if (valued := self._valued(record)) is not record:
-                self._touch(charger_id).records[session_id] = valued
+                self._touch(charger_id).own_records[session_id] = valued
 
     def drop_prices(self, since: datetime | None) -> None:
         """Take the prices from all sessions that started since a moment; None for all there are."""
@@ -680,7 +691,7 @@ class _Draft:
             for session_id, record in charger.records.items():
                 is_later = since is None or record.session.started_at >= since
                 if record.prices and is_later:
-                    self._touch(charger_id).records[session_id] = replace(record, prices=())
+                    self._touch(charger_id).own_records[session_id] = replace(record, prices=())
                     self._change |= Change.PRICES
 
     def _valued(self, record: SessionRecord) -> SessionRecord:
@@ -724,11 +735,5 @@ class _Draft:
     def _touch(self, charger_id: str) -> _ChargerDraft:
         if charger_id not in self._touched:
             before = self._state.chargers.get(charger_id, ChargerHistory())
-            self._touched[charger_id] = _ChargerDraft(
-                dict(before.records),
-                before.active,
-                before.mid_certified,
-                before.meter,
-                before.was_listed,
-            )
+            self._touched[charger_id] = _ChargerDraft(before)
         return self._touched[charger_id]

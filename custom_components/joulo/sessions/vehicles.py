@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 from typing import NamedTuple
 
@@ -63,6 +64,7 @@ class Attribution(NamedTuple):
     vehicle_id: str | None
 
 
+@lru_cache(maxsize=1024)
 def comparable(tag: str) -> str:
     """Return a tag without what readers write differently: case, spaces, colons and hyphens."""
     return "".join(tag.split()).replace(":", "").replace("-", "").casefold()

@@ -6,6 +6,7 @@ be reached, and for years before this integration was installed.
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 import logging
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,11 @@ _ASK_AGAIN_LATELY = timedelta(minutes=10)
 _LATELY = timedelta(hours=3)
 
 
+def _month(unpriced: Unpriced) -> tuple[int, int]:
+    start = unpriced.session.started_at
+    return start.year, start.month
+
+
 class SessionPricer:
     """Looks prices up, a month at a time and the newest first, and tells the price of now."""
 
@@ -64,7 +70,7 @@ class SessionPricer:
         """Price sessions from now on, until the entry is unloaded."""
         for unsubscribe in (
             # A new hour begins with the price of before.
-            async_track_utc_time_change(self._hass, self._async_show_price, minute=0, second=0),
+            async_track_utc_time_change(self._hass, self.async_show_price, minute=0, second=0),
             async_track_utc_time_change(self._hass, self._async_end_hour, minute=1, second=5),
             self._history.async_listen(
                 self._async_price_soon, Change.SESSIONS | Change.OBSERVED | Change.SYNC
@@ -73,17 +79,17 @@ class SessionPricer:
             self._entry.async_on_unload(unsubscribe)
         if (entity_id := self._price.entity_id) is not None:
             for unsubscribe in (
-                async_track_state_change_event(self._hass, entity_id, self._async_show_price),
+                async_track_state_change_event(self._hass, entity_id, self.async_show_price),
                 async_track_entity_registry_updated_event(
                     self._hass, entity_id, self._async_follow_sensor
                 ),
             ):
                 self._entry.async_on_unload(unsubscribe)
-        self._async_show_price()
         self._async_price_soon()
 
     @callback
-    def _async_show_price(self, *_: object) -> None:
+    def async_show_price(self, *_: object) -> None:
+        """Tell the history what a kWh costs now."""
         entity_id = self._price.entity_id
         price = self._price.fixed if entity_id is None else price_of_now(self._hass, entity_id)
         self._history.async_update(transitions.show_price, hour_of(dt_util.utcnow()), price)
@@ -123,8 +129,7 @@ class SessionPricer:
         try:
             while self._is_due:
                 self._is_due = False
-                while await self._async_price_month():
-                    pass
+                await self._async_price_all()
         except SQLAlchemyError as error:
             level = logging.DEBUG if self._has_failed else logging.WARNING
             _LOGGER.log(level, "The prices of charging sessions are looked up later: %s", error)
@@ -137,28 +142,20 @@ class SessionPricer:
             self._is_check_due = False
             self._check()
 
-    async def _async_price_month(self) -> bool:
-        """Price the sessions of the newest month that has some to price, and return whether there was one."""
+    async def _async_price_all(self) -> None:
         now = dt_util.utcnow()
-        state = self._history.state
-        sessions = await self._hass.async_add_executor_job(self._newest_month, state, now)
-        if not sessions:
-            return False
-        found = await self._async_look_up(sessions)
-        self._note_missing(sessions, found, now)
-        self._history.async_update(transitions.add_prices, found)
-        return True
+        months = await self._hass.async_add_executor_job(
+            self._months_to_price, self._history.state, now
+        )
+        for sessions in months:
+            found = await self._async_look_up(sessions)
+            self._note_missing(sessions, found, now)
+            self._history.async_update(transitions.add_prices, found)
 
-    def _newest_month(self, state: HistoryState, now: datetime) -> list[Unpriced]:
-        """Return what is to be looked up of the newest month. It takes long for a long history: for a thread."""
-        due = [
-            Unpriced(session, hours)
-            for session, unpriced in queries.unpriced_sessions(state, now)
-            if (hours := tuple(hour for hour in unpriced if self._not_before.get(hour, now) <= now))
-        ]
-        months = [(each.session.started_at.year, each.session.started_at.month) for each in due]
-        newest = max(months, default=None)
-        return [each for each, month in zip(due, months, strict=True) if month == newest]
+    def _months_to_price(self, state: HistoryState, now: datetime) -> list[list[Unpriced]]:
+        """Return what is to be looked up by month, the newest first. It takes long for a long history: for a thread."""
+        due = sorted(queries.unpriced_sessions(state, now, self._not_before), key=_month)
+        return [[*sessions] for _, sessions in groupby(due, _month)][::-1]
 
     async def _async_look_up(self, sessions: Sequence[Unpriced]) -> list[FoundPrices]:
         fixed, entity_id = self._price.fixed, self._price.entity_id
