@@ -293,6 +293,7 @@ def test_every_error_that_there_is_was_looked_at() -> None:
 def test_no_sentence_is_left_over(texts: Texts) -> None:
     said = {translated_error(error)["translation_key"] for error in ERRORS + ERRORS_OF_ORDERS}
     assert set(texts["exceptions"]) == (said | OTHER_SENTENCES) - {"insecure_url"}
+    assert all(words["message"] for words in texts["exceptions"].values())
 
 
 @in_both_languages
@@ -354,9 +355,20 @@ async def test_the_options_have_words(
     hass: HomeAssistant, entry: MockConfigEntry, texts: Texts
 ) -> None:
     form = await hass.config_entries.options.async_init(entry.entry_id)
+    hass.config_entries.async_update_entry(entry, options={"price": {"fixed_price": 0.2}})
+    options = {"chargers_interval": 60, "price": {"fixed_price": 0.3}}
+    since = await hass.config_entries.options.async_configure(form["flow_id"], options)
     steps = texts["options"]["step"]
-    assert set(steps) == {form["step_id"]}
-    assert_worded(steps[form["step_id"]], form["data_schema"])
+    assert set(steps) == {form["step_id"], since["step_id"]}
+    for each in (form, since):
+        assert steps[each["step_id"]]["title"]
+        assert_worded(steps[each["step_id"]], each["data_schema"])
+    assert set(texts["options"]["error"]) == {
+        "not_a_price",
+        "one_price",
+        "price_later",
+        "price_not_recorded",
+    }
 
 
 @pytest.mark.refusals("unauthorized")

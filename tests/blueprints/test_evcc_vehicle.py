@@ -10,6 +10,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from tests.conftest import NOW, Advance
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount
 from tests.timing import POLL, READ
+from tests.vehicles import add_vehicle
 
 from .conftest import Automate, Entity, Loadpoint
 
@@ -77,6 +78,32 @@ async def test_a_tag_may_stand_for_a_guest(
     account.start_session(GARAGE_ID, tag="12345678")
     await advance(POLL)
     assert loadpoints[0].current_option == "null"
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        pytest.param("Zoe", None, id="an option of the same name"),
+        pytest.param("Family car", "family car", id="a name that is listed"),
+    ],
+)
+async def test_a_vehicle_of_joulos_own_is_chosen_by_its_name(
+    hass: HomeAssistant,
+    joulo: MockConfigEntry,
+    account: SimulatedAccount,
+    inputs: dict[str, Any],
+    automate: Automate,
+    advance: Advance,
+    chosen: Chosen,
+    name: str,
+    listed: str | None,
+) -> None:
+    vehicles = [{"tag": listed, "vehicle": "zoe"}] if listed else []
+    await automate("evcc_vehicle", inputs | {"vehicles": vehicles})
+    await add_vehicle(hass, joulo, name, tags=["FFFFFFFF"])
+    account.start_session(GARAGE_ID, tag="FFFFFFFF")
+    await advance(POLL)
+    assert chosen() == ["zoe", "null"]
 
 
 @pytest.mark.parametrize("tag", ["FFFFFFFF", None], ids=["unknown", "no card"])

@@ -14,8 +14,10 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from tests.conftest import Advance
+from tests.prices import set_price
 from tests.simulator import GARAGE_ID, Fault, SimulatedAccount, SimulatedCloud, SimulatedSession
 from tests.timing import READ
+from tests.vehicles import add_vehicle
 
 from .conftest import Automate, Device, Phone
 
@@ -74,11 +76,32 @@ async def test_on_the_first_of_the_month_the_totals_and_a_table_of_the_month_bef
         "Costs: € 52.59",
         "ERE credits: 69.97 ERE",
         "ERE value: € 20.00",
+        "Net costs: € 32.59",
     ]
     headings, *rows, last = table.splitlines()
     assert headings.startswith("Start,End,")
-    assert [row.split(",")[-1] for row in rows] == [session.id for session in of_month(account)]
-    assert last == "Total,,,,,,210.300,52.59,69.970,20.00,"
+    assert [row.split(",")[-2] for row in rows] == [session.id for session in of_month(account)]
+    assert last == "Total,,,,,,210.300,52.59,69.970,20.00,32.59,,"
+
+
+async def test_without_a_price_of_its_own_the_costs_are_those_of_joulos_options(
+    hass: HomeAssistant, joulo: MockConfigEntry, phone: Phone, ask: Ask
+) -> None:
+    await set_price(hass, joulo, fixed_price=0.5)
+    await ask()
+    ((_, message),) = phone.messages
+    assert "Costs: € 105.15" in message
+
+
+async def test_a_statement_may_be_that_of_a_vehicle(
+    hass: HomeAssistant, joulo: MockConfigEntry, device: Device, phone: Phone, ask: Ask
+) -> None:
+    zoe = await add_vehicle(hass, joulo, chargers=[GARAGE_ID])
+    await ask(charger=device(f"vehicle_{zoe.subentry_id}"))
+    ((_, message),) = phone.messages
+    _, table = message.split("\n\n")
+    _, *rows, _ = table.splitlines()
+    assert {row.split(",")[4] for row in rows} == {"Zoe"}
 
 
 async def test_a_month_begins_at_midnight_where_home_assistant_is(

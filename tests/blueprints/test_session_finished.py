@@ -12,8 +12,11 @@ from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
+from custom_components.joulo.api import ChargingSession
+from custom_components.joulo.sessions.figures import as_attributes
 from tests.conftest import NOW, Advance
 from tests.events import without
+from tests.prices import set_price
 from tests.simulator import GARAGE_ID, OPRIT_ID, SCHUUR_ID, SimulatedAccount, SimulatedCloud
 from tests.timing import POLL, READ
 
@@ -105,6 +108,16 @@ async def test_a_vehicle_of_joulos_own_is_named_by_itself(
     assert message.endswith(" · Zoe of the house")
 
 
+async def test_the_cost_is_told_where_a_price_is_set(
+    hass: HomeAssistant, joulo: MockConfigEntry, phone: Phone, tell: Tell, charge: Charge
+) -> None:
+    await set_price(hass, joulo, fixed_price=0.25)
+    await tell()
+    await charge()
+    ((_, message),) = phone.messages
+    assert message == "15-06 14:00 · 10.00 kWh · 1:00 h · cost € 2.50 · 3.33 ERE · € 1.32"
+
+
 async def test_a_tag_of_digits_may_be_written_as_a_number(
     phone: Phone,
     tell: Tell,
@@ -159,10 +172,9 @@ async def test_of_a_session_of_which_nothing_is_known_the_start_is_told(
         "ended_at": None,
         "late": False,
     }
-    unknown = dict.fromkeys(
-        ("energy_kwh", "ere_credits", "value_eur", "duration_minutes", "average_power_kw", "tag_id")
-    )
-    hass.states.async_set("event.garage_charging_session", NOW.isoformat(), known | unknown)
+    session = ChargingSession(id="s", charger_id=GARAGE_ID, started_at=NOW)
+    unknown = dict.fromkeys(as_attributes(session, None, None, None))
+    hass.states.async_set("event.garage_charging_session", NOW.isoformat(), unknown | known)
     await advance(1)
     assert phone.messages == [(TITLE, "15-06 14:00")]
 
