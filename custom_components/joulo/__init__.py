@@ -86,8 +86,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         raise ConfigEntryError(
             translation_domain=DOMAIN, translation_key="newer_history"
         ) from error
+    # Not once: an entry may still be unloaded while Home Assistant stops.
     entry.async_on_unload(
-        hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
+        hass.bus.async_listen(EVENT_HOMEASSISTANT_STOP, history.async_schedule_save)
     )
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
     pricer = _take_over_price(hass, entry, history)

@@ -31,6 +31,11 @@ _OF_A_CHARGER = (
     "sensor.last_session_tag_id",
     "sensor.total_energy",
     "sensor.total_ere",
+    "sensor.session_cost",
+    "sensor.last_session_cost",
+    "sensor.total_cost",
+    "sensor.active_vehicle",
+    "sensor.last_session_vehicle",
 )
 _OF_A_METER = ("sensor.meter_reading",)
 _OF_THE_ACCOUNT = (
@@ -46,6 +51,11 @@ _OF_THE_ACCOUNT = (
     "sensor.year_energy",
     "sensor.year_ere",
     "sensor.year_value",
+    "sensor.total_cost",
+    "sensor.month_cost",
+    "sensor.year_cost",
+    "sensor.month_net_cost",
+    "sensor.year_net_cost",
     "sensor.ere_price",
     "sensor.history_sessions",
     "sensor.paid_out",
@@ -55,9 +65,27 @@ _OF_THE_ACCOUNT = (
     "sensor.unsold_ere",
     "sensor.platform_fee",
 )
+_OF_A_VEHICLE = (
+    "binary_sensor.charging",
+    "calendar.charging_sessions",
+    "sensor.charger",
+    "sensor.total_energy",
+    "sensor.total_ere",
+    "sensor.total_cost",
+    "sensor.month_energy",
+    "sensor.month_sessions",
+    "sensor.month_value",
+    "sensor.month_cost",
+    "sensor.year_energy",
+    "sensor.year_value",
+    "sensor.year_cost",
+    "sensor.last_session_energy",
+    "sensor.last_session_cost",
+    "sensor.last_session_charger",
+)
 # A charger without a running session, or without a card, has nothing to tell about these.
 _MAY_BE_UNKNOWN = re.compile(
-    r"sensor\.(session_.+|active_tag_id|last_session_tag_id|total_.+)|event\..+"
+    r"sensor\.(session_.+|active_.+|last_session_(tag_id|vehicle)|total_.+|charger)|event\..+"
 )
 _NEEDS_A_SESSION = re.compile(r"sensor\.last_session_.+")
 
@@ -163,10 +191,21 @@ def _entity_problems(
     for expected in _OF_THE_ACCOUNT:
         if fault := _fault(entities, names, introduction.entry_id, expected):
             yield f"Account: {expected} is {fault}."
+    yield from _vehicle_problems(introduction, entities, names)
     for key, low in lowest.items():
         entity = entities.get(f"{introduction.entry_id}_{key}")
         if entity and not _is_between(entity.state, low, highest[key]):
             yield f"Account: {key} is {entity.state}, but {highest[key]} in the simulator's books."
+
+
+def _vehicle_problems(
+    introduction: Introduction, entities: dict[str, Entity], names: Json
+) -> Iterator[str]:
+    for vehicle_id, name in introduction.vehicles.items():
+        for expected in _OF_A_VEHICLE:
+            fault = _fault(entities, names, f"vehicle_{vehicle_id}", expected)
+            if fault and not (_MAY_BE_UNKNOWN.fullmatch(expected) and fault == "unknown"):
+                yield f"{name}: {expected} is {fault}."
 
 
 def _fault(entities: dict[str, Entity], names: Json, owner: str, expected: str) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
+from . import household
 from .home import Connection, Json
 from .service import DemoError
 from .stage import Introduction, Stage
@@ -21,7 +22,9 @@ async def problems(stage: Stage, introduction: Introduction, connection: Connect
         if not found:
             break
         await asyncio.sleep(1)
-    return found
+    else:
+        return found
+    return [problem async for problem in household.assignment_problems(connection)]
 
 
 async def _differences(
@@ -33,6 +36,7 @@ async def _differences(
         # While the past is being read, the action answers no part of it.
         yield str(error)
         return
+    rows, listed = listed["sessions"], listed["totals"]
     wanted = introduction.first_books["total_sessions"]
     if not wanted <= listed["sessions"] <= books["total_sessions"]:
         yield f"joulo.get_sessions answers {listed['sessions']} sessions of {wanted}."
@@ -49,10 +53,12 @@ async def _differences(
                 yield f"{charger['nickname']}: the energy {what} says {kwh:.2f} kWh of {charger['total_kwh']}."
     for problem in await _energy_dashboard(connection, books["chargers"]):
         yield problem
+    async for problem in household.differences(connection, rows):
+        yield problem
 
 
 async def _listed(introduction: Introduction, connection: Connection) -> Json:
-    """Return the totals that the action answers."""
+    """Return what the action answers."""
     answer = await connection.ask(
         "call_service",
         domain="joulo",
@@ -60,8 +66,8 @@ async def _listed(introduction: Introduction, connection: Connection) -> Json:
         service_data={"config_entry_id": introduction.entry_id},
         return_response=True,
     )
-    totals: Json = answer["response"]["totals"]
-    return totals
+    response: Json = answer["response"]
+    return response
 
 
 async def _statistics(connection: Connection, chargers: list[Json]) -> dict[str, float]:

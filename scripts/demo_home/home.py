@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
 
+from . import prices
 from .service import DemoError
 
 type Json = dict[str, Any]
@@ -46,8 +47,9 @@ _ONBOARDING = {"version": 4, "key": "onboarding", "data": {"done": ["core_config
 
 
 def write_configuration(folder: Path, custom_components: Path, port: int, language: str) -> None:
-    """Lay out a new configuration folder that links to the integration."""
-    (folder / "configuration.yaml").write_text(_CONFIGURATION.format(port=port, language=language))
+    """Lay out a new configuration folder that links to the integration, with a price sensor."""
+    configuration = _CONFIGURATION.format(port=port, language=language)
+    (folder / "configuration.yaml").write_text(configuration + prices.CONFIGURATION)
     (folder / "automations.yaml").write_text("[]\n")
     (folder / "custom_components").symlink_to(custom_components)
     (folder / ".storage").mkdir()
@@ -98,14 +100,19 @@ class Home:
 
     async def add_integration(self, domain: str, answers: Json) -> str:
         """Go through the set-up form of an integration and return the id of its entry."""
-        flows = "/api/config/config_entries/flow"
-        form = await self.call("POST", flows, {"handler": domain})
+        result = await self.fill_in("flow", domain, answers)
+        entry_id: str = result["result"]["entry_id"]
+        return entry_id
+
+    async def fill_in(self, path: str, handler: Any, answers: Json) -> Json:
+        """Open a form of a config entry, submit it, and return what it has made; DemoError if nothing."""
+        flows = f"/api/config/config_entries/{path}"
+        form = await self.call("POST", flows, {"handler": handler})
         result: Json = await self.call("POST", f"{flows}/{form['flow_id']}", answers)
         if result["type"] != "create_entry":
             reason = result.get("reason") or result.get("errors")
-            raise DemoError(f"The set-up of {domain} ended in {result['type']}: {reason}")
-        entry_id: str = result["result"]["entry_id"]
-        return entry_id
+            raise DemoError(f"The form {path} of {handler} ended in {result['type']}: {reason}")
+        return result
 
     async def add_dashboard(self, path: str, title: str, strategy: Json) -> None:
         """Make a dashboard that a strategy draws, as the dialog for it does."""

@@ -10,6 +10,7 @@ from aiohttp import ClientSession
 
 from tests.simulator import DEMO_TOKEN
 
+from . import household, prices
 from .home import Home, Json
 from .service import DemoError, Service, first_to_end, running
 
@@ -21,9 +22,10 @@ _ANNOUNCEMENT = "Joulo simulator on "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Introduction:
-    """The integration's entry, and the account's books just before it was set up."""
+    """The integration's entry, its vehicles' names by id, and the account's books just before it was set up."""
 
     entry_id: str
+    vehicles: dict[str, str]
     first_books: Json
 
 
@@ -44,12 +46,18 @@ class Stage:
         return f"{self.home.url}/{_DASHBOARD}"
 
     async def introduce(self) -> Introduction:
-        """Set the integration up, and make its dashboard."""
+        """Set the integration up with the vehicles and the price of the household, and make its dashboard."""
         books, _ = await self.books()
+        async with self.home.connection() as connection:
+            await prices.record(connection)
         answers = {"token": DEMO_TOKEN, "advanced": {"url": self.simulator_url}}
         entry_id = await self.home.add_integration(_DOMAIN, answers)
+        await household.move_in(self.home, entry_id)
         await self.home.add_dashboard(_DASHBOARD, "Joulo", {"type": f"custom:{_DOMAIN}"})
-        return Introduction(entry_id=entry_id, first_books=books)
+        async with self.home.connection() as connection:
+            subentries = await connection.ask("config_entries/subentries/list", entry_id=entry_id)
+        vehicles = {each["subentry_id"]: each["title"] for each in subentries}
+        return Introduction(entry_id=entry_id, vehicles=vehicles, first_books=books)
 
     async def books(self) -> tuple[Json, Json]:
         """Return the simulator's account of the totals, and of the requests it got."""

@@ -10,7 +10,10 @@ const ICON = "mdi:ev-station";
 const VEHICLE_ICON = "mdi:car-electric";
 
 /** The statistics that are drawn. */
-const GRAPHS = ["energy", "value"];
+const GRAPHS = ["energy", "value", "cost"];
+
+/** The figures of a month or a year; one that a device does not have is left out. */
+const OF_A_SPAN = ["energy", "ere", "value", "cost", "net_cost", "sessions"];
 
 const LANGUAGES = ["en", "nl"];
 const TEXTS = {
@@ -30,6 +33,7 @@ const TEXTS = {
   payout: ["Payout", "Uitbetaling"],
   energy_graph: ["Energy per month", "Energie per maand"],
   value_graph: ["Value per month", "Waarde per maand"],
+  cost_graph: ["Cost per month", "Kosten per maand"],
   calendar: ["Charging sessions", "Laadsessies"],
   no_charger: [
     "There is no charger yet. It appears by itself as soon as Joulo lists one.",
@@ -54,6 +58,8 @@ const TEXTS = {
   energy: ["Energy", "Energie"],
   ere: ["ERE credits", "ERE-credits"],
   value: ["Value", "Waarde"],
+  cost: ["Cost", "Kosten"],
+  net_cost: ["Net cost", "Nettokosten"],
   sessions: ["Sessions", "Sessies"],
   start: ["Start", "Start"],
   end: ["End", "Einde"],
@@ -172,7 +178,7 @@ const runs = ({ entities: { charging, charging_sessions: calendar } }) =>
 function runningSession(charger, texts) {
   const running = runs(charger);
   const cards = titled(texts.session, [
-    ...tiles(charger, "session_", ["energy", "ere", "start", "average_power"], texts),
+    ...tiles(charger, "session_", ["energy", "ere", "cost", "start", "average_power"], texts),
     ...tiles(charger, "active_", ["vehicle", "tag_id"], texts),
   ]);
   // Where nothing tells whether one runs, it is better not to say so.
@@ -193,7 +199,7 @@ function justEnded(charger, texts) {
 /** Return the last completed session of a charger or a vehicle, or while there is none a line. */
 function lastSession(device, texts) {
   const when = ["end", "start", "duration"];
-  const what = ["energy", "ere", "value", "average_power", "charger", "vehicle", "tag_id"];
+  const what = ["energy", "ere", "value", "cost", "average_power", "charger", "vehicle", "tag_id"];
   const cards = titled(
     texts.last_session,
     tiles(device, "last_session_", [...when, ...what], texts),
@@ -253,7 +259,7 @@ const chargerNow = (charger, texts, hass) =>
 const vehicleNow = (vehicle, texts, hass) =>
   deviceSection(vehicle, VEHICLE_ICON, hass, [
     ...tiles(vehicle, "", ["charging", "charger"], texts),
-    ...titled(texts.month, tiles(vehicle, "month_", ["energy", "ere", "value", "sessions"], texts)),
+    ...titled(texts.month, tiles(vehicle, "month_", OF_A_SPAN, texts)),
     ...lastSession(vehicle, texts),
   ]);
 
@@ -281,8 +287,8 @@ function payout(account, texts) {
 
 function accountNow(account, texts, hass) {
   return deviceSection(account, "mdi:leaf", hass, [
-    ...titled(texts.month, tiles(account, "month_", ["energy", "ere", "value", "sessions"], texts)),
-    ...titled(texts.year, tiles(account, "year_", ["energy", "ere", "value"], texts)),
+    ...titled(texts.month, tiles(account, "month_", OF_A_SPAN, texts)),
+    ...titled(texts.year, tiles(account, "year_", OF_A_SPAN, texts)),
     ...payout(account, texts),
   ]);
 }

@@ -88,8 +88,8 @@ class StatisticsImporter:
         self._hass = hass
         self.entry = entry
         self.history = history
-        self._last_read = history.state.last_read
-        """Beginning of the last read of an earlier run."""
+        self._last_read = history.state.last_read if history.was_away else None
+        """Beginning of the last read before a start of Home Assistant; None after a reload, which is no absence."""
         self._devices = dr.async_get(hass)
         self._importers = hass.data.setdefault(_IMPORTERS, [])
         self._cancel: CALLBACK_TYPE | None = None
@@ -144,7 +144,7 @@ class StatisticsImporter:
     async def async_write(self) -> None:
         """Write the rows that the recorder lacks, once all is known: a session not read yet would count as gone.
 
-        The history may be an old file, so this run has to have completed a read of its own.
+        After a start of Home Assistant the history may be an old file, and a read has to have been completed since.
         """
         state = self.history.state
         if state.last_full_read is None or state.last_read == self._last_read:

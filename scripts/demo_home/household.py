@@ -1,0 +1,122 @@
+"""What the household of the demo has set up beside its account, its vehicles and a price, and what must follow from them."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+from tests.simulator import GARAGE_ID, TAGS
+
+from . import prices
+from .home import Connection, Home, Json
+from .service import DemoError
+
+VEHICLES: Final[dict[str, Json]] = {
+    "Zoe": {"tags": [TAGS[0]], "chargers": []},
+    "ID.3": {"tags": [TAGS[1]], "chargers": []},
+    "Company car": {"tags": [], "chargers": [GARAGE_ID]},
+}
+"""By name. The third card is nobody's, and its owner is asked for."""
+
+_PATIENCE = 40  # quarters of a second, for a reload
+_ROUNDING = 0.011
+_HOUR = timedelta(hours=1)
+
+
+async def move_in(home: Home, entry_id: str) -> None:
+    """Add the vehicles and the price, by the forms that a user has."""
+    for name, data in VEHICLES.items():
+        await _fill_in(home, "subentries/flow", [entry_id, "vehicle"], {"name": name, **data})
+    options = {"chargers_interval": 60, "price": {"price_entity": prices.SENSOR}}
+    await _fill_in(home, "options/flow", entry_id, options)
+
+
+async def _fill_in(home: Home, path: str, handler: Any, answers: Json) -> None:
+    """Fill a form in, as soon as the reload that the one before has caused is done: it closes open forms."""
+    for _ in range(_PATIENCE):
+        try:
+            await home.fill_in(path, handler, answers)
+        except DemoError as error:
+            if not any(cause in str(error) for cause in ("entry_not_loaded", "Invalid flow")):
+                raise
+            await asyncio.sleep(0.25)
+        else:
+            return
+    raise DemoError(f"The form {path} cannot be opened: the account is not set up.")
+
+
+async def differences(connection: Connection, rows: list[Json]) -> AsyncIterator[str]:
+    """Yield a sentence for each thing in which vehicles and costs are wrong, by the answer of `get_sessions`."""
+    past = datetime.now(UTC) - timedelta(days=1)
+    for row in rows:
+        # Of the last day the recorder has details that the sums by hand do not know.
+        if datetime.fromisoformat(row["ended_at"]) < past:
+            wanted = cost_by_hand(row)
+            if row["cost_eur"] is None or abs(row["cost_eur"] - wanted) > _ROUNDING:
+                yield f"{row['started_at']}: the cost is {row['cost_eur']}, by hand {wanted:.2f}."
+    for statistic, total in (await _cost_statistics(connection)).items():
+        own = [row for row in rows if statistic.startswith(f"joulo:{_slug(row['charger_id'])}_")]
+        wanted = sum(row["cost_eur"] or 0 for row in own)
+        if abs(total - wanted) > 0.006 * len(own) + 0.1:
+            yield f"The statistic {statistic} says {total:.2f} EUR, the sessions {wanted:.2f}."
+    names = {row["vehicle"] for row in rows}
+    if names != {*VEHICLES, None}:
+        yield f"The sessions are those of {names}."
+    issues = (await connection.ask("repairs/list_issues"))["issues"]
+    asked = [issue for issue in issues if issue["translation_key"] == "unknown_tag"]
+    if len(asked) != 1:
+        yield f"{len(asked)} cards are asked for, not one."
+
+
+def cost_by_hand(row: Json) -> float:
+    """Return the EUR of a session of the past, which is spread evenly over its time."""
+    start, end = (datetime.fromisoformat(row[key]) for key in ("started_at", "ended_at"))
+    cost, hour = 0.0, start.replace(minute=0, second=0, microsecond=0)
+    while hour < end:
+        share = (min(hour + _HOUR, end) - max(hour, start)) / (end - start)
+        cost += row["energy_kwh"] * share * prices.hourly_price(hour)
+        hour += _HOUR
+    return cost
+
+
+async def _cost_statistics(connection: Connection) -> dict[str, float]:
+    """Return the last sums of the chargers' costs."""
+    known = await connection.ask("recorder/list_statistic_ids", statistic_type="sum")
+    ids = [each["statistic_id"] for each in known if each["statistic_id"].endswith("_cost")]
+    ids = [each for each in ids if not each.startswith("joulo:vehicle_")]
+    rows: dict[str, list[Any]] = await connection.ask(
+        "recorder/statistics_during_period",
+        start_time=datetime.fromtimestamp(0, UTC).isoformat(),
+        statistic_ids=ids or ["joulo:none_cost"],
+        period="hour",
+        types=["sum"],
+    )
+    return {key: each[-1]["sum"] for key, each in rows.items()}
+
+
+async def assignment_problems(connection: Connection) -> AsyncIterator[str]:
+    """Say by hand whose a session is that is nobody's, see that it is, and take it back."""
+    rows = (await _call(connection, "get_sessions", {}))["sessions"]
+    session_id = next(row["session_id"] for row in rows if row["vehicle"] is None)
+    devices = await connection.ask("config/device_registry/list")
+    zoe = next(device["id"] for device in devices if device["name"] == "Zoe")
+    for vehicle, name in ((zoe, "Zoe"), (None, None)):
+        data = {"session_id": session_id} | ({"vehicle": vehicle} if vehicle else {})
+        answer = await _call(connection, "assign_session", data)
+        if answer != {"session_id": session_id, "vehicle": name}:
+            yield f"An assignment to {name} answers {answer}."
+        sessions = (await _call(connection, "get_sessions", {}))["sessions"]
+        found = next(row["vehicle"] for row in sessions if row["session_id"] == session_id)
+        if found != name:
+            yield f"A session that was assigned to {name} is {found}'s."
+
+
+async def _call(connection: Connection, action: str, data: Json) -> Any:
+    answer = await connection.ask(
+        "call_service", domain="joulo", service=action, service_data=data, return_response=True
+    )
+    return answer["response"]
+
+
+def _slug(charger_id: str) -> str:
+    return charger_id.replace("-", "_")
