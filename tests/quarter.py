@@ -3,12 +3,16 @@
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import partial
 from random import Random
+from typing import Any
+
+from homeassistant.util import dt as dt_util
 
 from tests.home import Home
-from tests.simulator import GARAGE_ID, PATHS, Fault, SimulatedAccount, SimulatedSession
+from tests.prices import SENSOR, record_prices, show_price
+from tests.simulator import GARAGE_ID, PATHS, TAGS, Fault, SimulatedAccount, SimulatedSession
 from tests.simulator.clock import system_clock
 from tests.timing import READ
 
@@ -20,6 +24,9 @@ _BEGINNINGS = (
     datetime(2027, 3, 15, 12, 0, tzinfo=UTC),  # and forward on the 28th
 )
 _TIME_ZONES = ("Europe/Amsterdam", "Pacific/Auckland", "America/St_Johns")
+ZOE, ID3 = "zoe", "id3"
+"""Ids of the vehicles' subentries."""
+FIRST_PRICE, SECOND_PRICE, SENSORS_PRICE = 0.25, 0.4, 0.1
 _WATCHED_FOR = 14 * DAY
 """How far back every read of `/sessions` reaches; what is older is found by the daily comparison."""
 
@@ -59,6 +66,10 @@ class Quarter:
     """The charger of each session, as it was when its events were due."""
     revised: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     """By charger: the kWh that corrections, removals, returns and moves have added."""
+    late: set[str] = field(default_factory=set)
+    """Ids of the sessions that Joulo lists days after they have ended."""
+    prices: list[tuple[datetime, float]] = field(default_factory=list)
+    """EUR per kWh from a moment on, latest last."""
     happenings: list[tuple[datetime, Callable[[], Awaitable[None]]]] = field(default_factory=list)
     """What is still to come, by true time, soonest first."""
 
@@ -70,6 +81,7 @@ class Quarter:
         self._draw_revisions()
         self._draw_outages()
         self._draw_restarts()
+        self._draw_settings()
         self._sort()
 
     @property
@@ -115,7 +127,8 @@ class Quarter:
 
     def _plan(self, charger_id: str, start: datetime, end: datetime) -> None:
         power = self.chance.choice((0, 3.7, 7.4, 11))
-        self._expect(self.account.plan_session(charger_id, start, end, power_kw=power))
+        tag = self.chance.choice(TAGS)
+        self._expect(self.account.plan_session(charger_id, start, end, power_kw=power, tag=tag))
 
     def _expect(self, session: SimulatedSession) -> None:
         self.sessions.append(session)
@@ -133,6 +146,7 @@ class Quarter:
             charger_id=charger.id, started_at=start, ends_at=start + self._hours(0.2, 5)
         )
         self.account.put_back_session(session)
+        self.late.add(session.id)
         self._expect(session)
 
     # Revisions
@@ -242,6 +256,62 @@ class Quarter:
         away = self._hours(0.2, 0.5)
         self.world.astray += change
         await self.home.restart(away=(away + change).total_seconds())
+
+    # Settings
+
+    def price_of(self, start: datetime) -> float:
+        """Return what a kWh costs in a session that starts at a moment."""
+        return next(price for since, price in reversed(self.prices) if since <= start)
+
+    def may_lack_a_price(self, row: dict[str, Any]) -> bool:
+        """Whether a session may have come too late for the price of its day: another one holds since a later day.
+
+        One that delivered nothing needs no price until it is corrected.
+        """
+        start = datetime.fromisoformat(row["started_at"])
+        changes = [since for since, _ in self.prices[1:]]
+        was_empty = row["energy_kwh"] <= 0.01
+        return (
+            row["session_id"] in self.late
+            or was_empty
+            or any(timedelta() < since - start < 3 * DAY for since in changes)
+        )
+
+    def _draw_settings(self) -> None:
+        """Let a card move to the other vehicle, and the price change twice: to another one, and to a sensor's."""
+        self.prices.append((datetime.min.replace(tzinfo=UTC), FIRST_PRICE))
+        third = self.days / 3 * DAY
+        self._later(self.begin + third, partial(self._change_price, SECOND_PRICE))
+        self._later(self.begin + third * 1.5, self._move_card)
+        self._later(self.begin + 2 * third, self._use_sensor)
+
+    async def _change_price(self, price: float, **setting: Any) -> None:
+        zone = dt_util.get_default_time_zone()
+        day = self.world().astimezone(zone).date()
+        self.prices.append((datetime.combine(day, time(), zone), price))
+        section = {**(setting or {"fixed_price": price}), "price_since": day.isoformat()}
+        entry = self.home.entry
+        self.home.hass.config_entries.async_update_entry(
+            entry, options={**entry.options, "price": section}
+        )
+        await self.home.settle()
+
+    async def _use_sensor(self) -> None:
+        hour = self.begin.replace(minute=0) - 60 * DAY
+        hours = [hour + number * HOUR for number in range((self.days + 70) * 24)]
+        await record_prices(self.home.hass, dict.fromkeys(hours, SENSORS_PRICE))
+        show_price(self.home.hass, SENSORS_PRICE)
+        await self._change_price(SENSORS_PRICE, price_entity=SENSOR)
+
+    async def _move_card(self) -> None:
+        """Give the first vehicle's card to the second one, with its whole past."""
+        entry = self.home.entry
+        for vehicle_id, tags in ((ZOE, []), (ID3, [TAGS[1], TAGS[0]])):
+            vehicle = entry.subentries[vehicle_id]
+            self.home.hass.config_entries.async_update_subentry(
+                entry, vehicle, data={**vehicle.data, "tags": tags}
+            )
+        await self.home.settle()
 
 
 def end_of(session: SimulatedSession) -> datetime:

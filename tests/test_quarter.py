@@ -6,16 +6,19 @@ quarters run with every test; `python -m benchmarks.endurance` runs many whole o
 """
 
 from collections import Counter
+from datetime import datetime
 from functools import partial
 from math import fsum
 import os
 import random
 from random import Random
+from types import MappingProxyType
 from typing import Any
 
 from freezegun.api import FrozenDateTimeFactory
 from homeassistant.components.recorder.core import Recorder
 from homeassistant.components.recorder.statistics import get_last_statistics
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 import pytest
 from pytest_homeassistant_custom_component.components.recorder.common import (
@@ -25,8 +28,19 @@ from pytest_homeassistant_custom_component.components.recorder.common import (
 from tests.conftest import Advance
 from tests.events import COMPLETED, STARTED, Told, tally
 from tests.home import Home
-from tests.quarter import DAY, Quarter, WorldClock, beginning, time_zone
-from tests.simulator import SimulatedAccount, seeded_account
+from tests.quarter import (
+    DAY,
+    FIRST_PRICE,
+    ID3,
+    SECOND_PRICE,
+    SENSORS_PRICE,
+    ZOE,
+    Quarter,
+    WorldClock,
+    beginning,
+    time_zone,
+)
+from tests.simulator import GARAGE_ID, TAGS, SimulatedAccount, seeded_account
 
 SEEDS = range(1, 1 + int(os.environ.get("QUARTER_SEEDS", "2")))
 DAYS = int(os.environ.get("QUARTER_DAYS", "25"))
@@ -88,12 +102,84 @@ async def in_calendar(home: Home, name: str) -> list[float]:
 
 async def in_statistics(hass: HomeAssistant, recorder: Recorder, charger_id: str) -> float:
     """Return the last sum of a charger's energy."""
+    return await last_sum(hass, recorder, f"joulo:{charger_id.replace('-', '_')}_energy")
+
+
+async def last_sum(hass: HomeAssistant, recorder: Recorder, statistic: str) -> float:
+    """Return the last sum of a statistic."""
     await async_wait_recording_done(hass)
-    statistic = f"joulo:{charger_id.replace('-', '_')}_energy"
     last = partial(get_last_statistics, hass, 1, statistic, convert_units=False, types={"sum"})
     total = (await recorder.async_add_executor_job(last))[statistic][0]["sum"]
     assert total is not None
     return total
+
+
+def vehicles() -> list[ConfigSubentry]:
+    """Return two vehicles with a card each; the second one also charges in the garage without one."""
+    data: dict[str, dict[str, Any]] = {
+        ZOE: {"tags": [TAGS[0]], "chargers": []},
+        ID3: {"tags": [TAGS[1]], "chargers": [GARAGE_ID]},
+    }
+    return [
+        ConfigSubentry(
+            data=MappingProxyType(each),
+            subentry_id=vehicle_id,
+            subentry_type="vehicle",
+            title=vehicle_id,
+            unique_id=None,
+        )
+        for vehicle_id, each in data.items()
+    ]
+
+
+def vehicle_by_hand(row: dict[str, Any]) -> str | None:
+    """Return whose a session is in the end, when the second vehicle has both cards."""
+    if row["tag_id"] in TAGS[:2]:
+        return ID3
+    return ID3 if row["tag_id"] is None and row["charger_id"] == GARAGE_ID else None
+
+
+async def assert_vehicles_agree(
+    home: Home, quarter: Quarter, recorder: Recorder, rows: list[dict[str, Any]]
+) -> None:
+    """Check that every session is its vehicle's, in the answer, the sensors and the statistics alike."""
+    assert {row["session_id"]: row["vehicle"] for row in rows} == {
+        row["session_id"]: vehicle_by_hand(row) for row in rows
+    }
+    for vehicle_id in (ZOE, ID3):
+        kwh = fsum(row["energy_kwh"] for row in rows if row["vehicle"] == vehicle_id)
+        assert home.number(f"sensor.{vehicle_id}_total_energy") == pytest.approx(kwh, abs=0.01)
+        statistic = f"joulo:vehicle_{vehicle_id}"
+        total = await last_sum(home.hass, recorder, f"{statistic}_energy")
+        assert total == pytest.approx(kwh, abs=0.01)
+        cost = fsum(row["cost_eur"] or 0.0 for row in rows if row["vehicle"] == vehicle_id)
+        total = await last_sum(home.hass, recorder, f"{statistic}_cost")
+        assert total == pytest.approx(cost, abs=0.006 * len(rows))
+
+
+def assert_costs_agree(
+    home: Home, quarter: Quarter, told: Told, rows: list[dict[str, Any]]
+) -> None:
+    """Check that every session costs what it did at the price of its day, in answer, sensors and events alike."""
+    exact = []
+    for row in rows:
+        price = quarter.price_of(datetime.fromisoformat(row["started_at"]))
+        if row["cost_eur"] is None or row["cost_estimated"]:
+            assert quarter.may_lack_a_price(row), row
+            continue
+        if not quarter.may_lack_a_price(row):
+            assert row["cost_eur"] == pytest.approx(price * row["energy_kwh"], abs=0.006), row
+        exact.append(row["session_id"])
+    assert len(exact) > 0.9 * len(rows)
+    total = fsum(row["cost_eur"] or 0.0 for row in rows)
+    assert home.number("sensor.joulo_total_cost") == pytest.approx(total, abs=0.006 * len(rows))
+    unpriced = sum(row["cost_eur"] is None for row in rows)
+    assert home.attribute("sensor.joulo_total_cost", "unpriced_sessions") == unpriced
+    for event in told:
+        if event["event_type"] == COMPLETED and event["cost_eur"] is not None:
+            prices = {FIRST_PRICE, SECOND_PRICE, SENSORS_PRICE}
+            assert event["energy_kwh"] * min(prices) - 0.01 <= event["cost_eur"]
+            assert event["cost_eur"] <= event["energy_kwh"] * max(prices) + 0.01
 
 
 async def test_after_a_quarter_of_trouble_all_books_agree_and_each_session_was_told_once(
@@ -112,7 +198,10 @@ async def test_after_a_quarter_of_trouble_all_books_agree_and_each_session_was_t
     past = {charger.id: account.energy_total(charger.id) for charger in account.chargers}
     quarter = Quarter(home, world, Random(seed), DAYS)
     random.seed(seed)  # of which Home Assistant draws when in a second it polls
-    hass.config_entries.async_update_entry(home.entry, options={"chargers_interval": 900})
+    options = {"chargers_interval": 900, "price": {"fixed_price": FIRST_PRICE}}
+    hass.config_entries.async_update_entry(home.entry, options=options)
+    for vehicle in vehicles():
+        hass.config_entries.async_add_subentry(home.entry, vehicle)
     await home.set_up()
     await quarter.pass_by(jump)
 
@@ -140,6 +229,8 @@ async def test_after_a_quarter_of_trouble_all_books_agree_and_each_session_was_t
         }
         joulo = account.energy_total(charger.id)
         assert books == pytest.approx(dict.fromkeys(books, joulo), abs=0.01)
+    await assert_vehicles_agree(home, quarter, recorder, rows)
+    assert_costs_agree(home, quarter, told, rows)
     of_account = {
         "joulo_total_energy": account.energy_total(mid_only=True),
         "joulo_total_energy_of_all_chargers": account.energy_total(),

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from playwright.async_api import expect
 import pytest
 
+from scripts.demo_home.household import VEHICLES
 from scripts.demo_home.stage import Introduction, Stage
 
 from .conftest import Picture, Scheme, Visit, Width, set_language
@@ -156,7 +157,8 @@ async def test_the_session_that_runs_is_shown_and_the_last_one_of_every_charger(
     session = books["chargers"][0]["current_session"]
     before = introduction.first_books["chargers"][0]["current_session"]
     assert before["kwh_so_far"] - ROUNDING <= running <= session["kwh_so_far"] + ROUNDING
-    assert await visitor.figure("Garage", "RFID tag") == session["id_tag"]
+    assert session["id_tag"] in VEHICLES["Zoe"]["tags"]
+    assert await visitor.figure("Garage", "Vehicle") == "Zoe"
     completed = books["chargers"][1]["newest_session"]
     assert number(await visitor.figure("Oprit", "Energy")) == completed["kwh"]
 

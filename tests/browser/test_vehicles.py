@@ -1,18 +1,19 @@
 """A vehicle from its dialog to the dashboard, as a user adds it."""
 
 from collections.abc import AsyncGenerator
+from typing import NamedTuple
 
 from playwright.async_api import expect
 import pytest
 
 from scripts.demo_home.stage import Introduction, Stage
 
-from .conftest import Visit
+from .conftest import Picture, Visit
 from .test_dashboard import fits
 
 
 @pytest.fixture
-async def _without_vehicles_afterwards(
+async def _without_it_afterwards(
     introduced: tuple[Stage, Introduction],
 ) -> AsyncGenerator[None]:
     """Remove what the test has added: others see the same demo."""
@@ -21,29 +22,93 @@ async def _without_vehicles_afterwards(
     async with stage.home.connection() as connection:
         entry = {"entry_id": introduction.entry_id}
         for vehicle in await connection.ask("config_entries/subentries/list", **entry):
-            await connection.ask(
-                "config_entries/subentries/delete", subentry_id=vehicle["subentry_id"], **entry
-            )
+            subentry_id = vehicle["subentry_id"]
+            if subentry_id not in introduction.vehicles:
+                await connection.ask(
+                    "config_entries/subentries/delete", subentry_id=subentry_id, **entry
+                )
 
 
-@pytest.mark.usefixtures("_without_vehicles_afterwards")
+class Words(NamedTuple):
+    """What stands in the dialogs in a language."""
+
+    add: str
+    tags: str
+    use: str
+    submit: str
+    finish: str
+    charger: str
+    question: str
+    vehicle: str
+
+
+WORDS = {
+    "en": Words(
+        add="Add vehicle",
+        tags="RFID tags",
+        use=" sessions · last on ",
+        submit="Submit",
+        finish="Finish",
+        charger="Charger",
+        question="Whose card is this?",
+        vehicle="A new vehicle",
+    ),
+    "nl": Words(
+        add="Voertuig toevoegen",
+        tags="RFID-tags",
+        use=" sessies · laatst op ",
+        submit="Verzenden",
+        finish="Voltooien",
+        charger="Laadpaal",
+        question="Van wie is deze laadpas?",
+        vehicle="Een nieuw voertuig",
+    ),
+}
+
+
+@pytest.mark.usefixtures("_without_it_afterwards")
 async def test_a_vehicle_is_added_by_its_card_and_shown_with_its_past(
-    stage: Stage, visit: Visit
+    stage: Stage, language: str, visit: Visit, picture: Picture
 ) -> None:
+    words = WORDS[language]
     visitor = await visit(1280, "light")
     page = visitor.page
     await visitor.open("config/integrations/integration/joulo")
-    await page.get_by_role("button", name="Add vehicle").click()
+    await page.get_by_role("button", name=words.add).click()
     dialog = page.locator("dialog-data-entry-flow")
-    await dialog.locator("ha-selector-text input").fill("Zoe")
-    await dialog.get_by_text("RFID tags").click()
-    await page.get_by_text(" sessions · last on ").first.click()
-    await dialog.get_by_role("button", name="Submit").click()
-    await dialog.get_by_role("button", name="Finish").click()
+    await dialog.locator("ha-selector-text input").fill("Leaf")
+    await dialog.get_by_text(words.tags).click()
+    free = page.get_by_text(words.use)
+    await expect(free.first).to_be_visible()
+    await picture(visitor, "add-vehicle", language)
+    # The card that no vehicle has comes first.
+    await free.first.click()
+    await dialog.get_by_role("button", name=words.submit).click()
+    await dialog.get_by_role("button", name=words.finish).click()
 
     await page.get_by_role("link", name="Joulo").click()
-    await expect(visitor.section("Zoe")).to_be_visible()
-    total = await stage.home.call("GET", "/api/states/sensor.zoe_total_energy")
+    await expect(visitor.section("Leaf")).to_be_visible()
+    total = await stage.home.call("GET", "/api/states/sensor.leaf_total_energy")
     assert float(total["state"]) > 0
-    assert (await visitor.figure("Zoe", "Charger")) in {"Garage", "Oprit", "Schuur"}
+    assert (await visitor.figure("Leaf", words.charger)) in {"Garage", "Oprit", "Schuur"}
     assert await fits(visitor)
+
+
+@pytest.mark.usefixtures("_without_it_afterwards")
+async def test_the_owner_of_an_unknown_card_is_asked_for_and_given(
+    stage: Stage, language: str, visit: Visit, picture: Picture
+) -> None:
+    words = WORDS[language]
+    visitor = await visit(1280, "light")
+    page = visitor.page
+    await visitor.open("config/repairs")
+    await page.get_by_text(words.question).click()
+    dialog = page.locator("dialog-repairs-issue-flow, dialog-data-entry-flow").first
+    await expect(dialog.get_by_text(words.vehicle)).to_be_visible()
+    await picture(visitor, "whose-card", language)
+    await dialog.get_by_text(words.vehicle).click()
+    await dialog.get_by_role("button", name=words.submit).click()
+    await dialog.locator("ha-selector-text input").fill("Mokka")
+    await dialog.get_by_role("button", name=words.submit).click()
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Mokka")).to_be_visible()
