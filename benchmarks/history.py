@@ -45,11 +45,7 @@ from unittest.mock import AsyncMock, patch
 
 from aiohttp import web
 from homeassistant.components.calendar.const import DATA_COMPONENT as CALENDARS
-from homeassistant.components.recorder.models import (
-    StatisticData,
-    StatisticMeanType,
-    StatisticMetaData,
-)
+from homeassistant.components.recorder.models import StatisticData
 from homeassistant.components.recorder.statistics import async_import_statistics
 from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import CONF_TOKEN, CONF_URL
@@ -79,6 +75,7 @@ from custom_components.joulo.sessions.model import (
     SessionRecord,
 )
 from custom_components.joulo.statistics.importer import StatisticsImporter
+from tests.prices import price_metadata
 
 SIZES = (100, 1_000, 10_000)
 CHARGERS = [Charger(id=f"charger-{number}", mid_certified=True) for number in range(3)]
@@ -295,21 +292,12 @@ async def store(hass: HomeAssistant, entry_id: str, state: HistoryState) -> None
 async def record_prices(hass: HomeAssistant) -> None:
     """Let the recorder hold two years of the hourly prices of a sensor."""
     hass.states.async_set(PRICE, "0.25", {"unit_of_measurement": "EUR/kWh"})
-    metadata = StatisticMetaData(
-        has_sum=False,
-        mean_type=StatisticMeanType.ARITHMETIC,
-        name=None,
-        source="recorder",
-        statistic_id=PRICE,
-        unit_class=None,
-        unit_of_measurement="EUR/kWh",
-    )
     newest = NEWEST.replace(minute=0)
     rows = [
         StatisticData(start=newest - age * timedelta(hours=1), mean=0.2 + age % 24 / 100)
         for age in range(PRICED // timedelta(hours=1))
     ]
-    async_import_statistics(hass, metadata, rows)
+    async_import_statistics(hass, price_metadata(PRICE, "EUR/kWh"), rows)
     await get_instance(hass).async_block_till_done()
 
 

@@ -50,6 +50,19 @@ def show_price(
     hass.states.async_set(entity_id, str(price), attributes)
 
 
+def price_metadata(entity_id: str, unit: str) -> StatisticMetaData:
+    """Return what the recorder keeps beside the means of a price sensor."""
+    return StatisticMetaData(
+        has_sum=False,
+        mean_type=StatisticMeanType.ARITHMETIC,
+        name=None,
+        source="recorder",
+        statistic_id=entity_id,
+        unit_class=None,
+        unit_of_measurement=unit,
+    )
+
+
 async def record_prices(
     hass: HomeAssistant,
     hourly: Mapping[datetime, float],
@@ -59,15 +72,7 @@ async def record_prices(
     entity_id: str = SENSOR,
 ) -> None:
     """Let the recorder hold the means of the sensor, of hours and of slots of five minutes."""
-    metadata = StatisticMetaData(
-        has_sum=False,
-        mean_type=StatisticMeanType.ARITHMETIC,
-        name=None,
-        source="recorder",
-        statistic_id=entity_id,
-        unit_class=None,
-        unit_of_measurement=unit,
-    )
+    metadata = price_metadata(entity_id, unit)
     instance = get_instance(hass)
     for table, means in ((Statistics, hourly), (StatisticsShortTerm, slots or {})):
         rows = [

@@ -4,6 +4,8 @@ from datetime import timedelta
 from math import fsum
 from typing import Any
 
+from homeassistant.config_entries import ConfigEntryState
+from homeassistant.const import CONF_URL
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.exceptions import ServiceValidationError
@@ -19,8 +21,12 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.joulo.const import DOMAIN
 from custom_components.joulo.sessions import queries
+from tests.conftest import NOW
 from tests.events import Told
+from tests.factories import simulated_session
+from tests.flows import submit as submit_token
 from tests.home import Home
+from tests.prices import set_price
 from tests.simulator import (
     GARAGE_ID,
     OPRIT_ID,
@@ -219,6 +225,64 @@ async def test_a_running_session_shows_where_the_vehicle_charges(
     assert home.state("sensor.garage_last_session_vehicle") == "Zoe"
 
 
+async def test_a_card_that_is_told_a_poll_later_turns_the_vehicle_then(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount, told: Told
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    session = account.start_session(GARAGE_ID, power_kw=7.4)
+    await home.poll()
+    assert home.state("sensor.garage_active_vehicle") == "unknown"
+    assert home.state("binary_sensor.zoe_charging") == "off"
+    session.tag = TAG
+    await home.poll()
+    assert home.state("sensor.garage_active_vehicle") == "Zoe"
+    assert home.state("binary_sensor.zoe_charging") == "on"
+    await home.poll(10)
+    account.end_session(GARAGE_ID)
+    await home.poll(12)
+    assert [event["vehicle"] for event in told] == [None, "Zoe"]
+
+
+async def test_one_card_at_two_chargers_counts_at_both_and_the_later_one_is_named(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=[TAG])
+    before = home.number("sensor.zoe_total_energy")
+    for charger_id in (GARAGE_ID, OPRIT_ID):
+        account.start_session(charger_id, power_kw=10, tag=TAG)
+        await home.poll(5)
+    assert home.state("sensor.zoe_charger") == "Oprit"
+    both = [home.number(f"sensor.{name}_session_energy") for name in ("garage", "oprit")]
+    assert min(both) > 0
+    assert home.number("sensor.zoe_total_energy") == pytest.approx(before + fsum(both))
+    account.end_session(OPRIT_ID)
+    await home.poll()
+    assert home.state("sensor.zoe_charger") == "Garage"
+    assert home.state("binary_sensor.zoe_charging") == "on"
+
+
+async def test_a_day_begins_at_midnight_on_the_clock_on_the_wall(
+    hass: HomeAssistant, new_home: Home, account: SimulatedAccount
+) -> None:
+    """A card that moves to the next car on 1 June: 31 May 23:59 is the old one's, 1 June 00:00 the new one's."""
+    await hass.config.async_set_time_zone("Europe/Amsterdam")
+    last, first = (
+        account.record_session(
+            simulated_session(NOW.replace(month=5, day=31, hour=hour, minute=minute), tag="CARD")
+        )
+        for hour, minute in ((21, 59), (22, 0))
+    )
+    home = new_home
+    await home.set_up()
+    await home.read_all()
+    await add_vehicle(hass, home.entry, "Old", tags=["CARD"])
+    await add_vehicle(hass, home.entry, "New", tags=["CARD"], since="2026-06-01")
+    vehicles = {row["session_id"]: row["vehicle"] for row in await home.sessions()}
+    assert (vehicles[last.id], vehicles[first.id]) == ("Old", "New")
+
+
 async def test_a_charger_has_no_vehicle_before_there_is_one(home: Home) -> None:
     assert home.hass.states.get("sensor.garage_active_vehicle") is None
 
@@ -282,6 +346,32 @@ async def test_a_change_reloads_once(
     await hass.async_block_till_done(wait_background_tasks=True)
     assert home.entry.runtime_data.history is history, "nothing that set-up depends on"
     assert "update listener" not in caplog.text
+
+
+@pytest.mark.parametrize("has_vehicle", [True, False])
+@pytest.mark.parametrize("change", ["options", "reauth", "reconfigure"])
+async def test_each_way_to_change_an_entry_reloads_it_once(
+    hass: HomeAssistant,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+    change: str,
+    *,
+    has_vehicle: bool,
+) -> None:
+    if has_vehicle:
+        await add_vehicle(hass, home.entry, tags=[TAG])
+    loaded: list[ConfigEntryState] = []
+    home.entry.async_on_state_change(lambda: loaded.append(home.entry.state))
+    if change == "options":
+        await set_price(hass, home.entry, fixed_price=0.25)
+    else:
+        token = home.cloud.account.rotate_token()
+        is_reauth = change == "reauth"
+        flow = home.entry.start_reauth_flow if is_reauth else home.entry.start_reconfigure_flow
+        url = None if is_reauth else home.entry.data[CONF_URL]
+        await submit_token(hass, await flow(hass), url, token)
+    assert loaded.count(ConfigEntryState.LOADED) == 1
+    assert "custom integration 'joulo'" not in caplog.text, "a report of what is used wrongly"
 
 
 def kwh(sessions: list[SimulatedSession]) -> float:
@@ -407,6 +497,37 @@ async def test_rows_and_events_name_the_vehicle(
         DOMAIN, "get_sessions", {"tag_id": "04:a3:b2:c1"}, blocking=True, return_response=True
     )
     assert by_tag == answer
+
+
+async def test_the_account_is_no_charger_and_no_vehicle(hass: HomeAssistant, home: Home) -> None:
+    await home.read_all()
+    with pytest.raises(ServiceValidationError) as caught:
+        await hass.services.async_call(
+            DOMAIN,
+            "get_sessions",
+            {"device_id": device_id(hass, home.entry, home.entry.entry_id)},
+            blocking=True,
+            return_response=True,
+        )
+    assert str(caught.value) == (
+        "Joulo is not a charger or vehicle of this Joulo account. Choose one of its chargers or vehicles"
+    )
+
+
+async def test_a_name_that_a_spreadsheet_would_run_is_defused(
+    hass: HomeAssistant, home: Home
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, "=1+1", tags=[TAG])
+    answer: Any = await hass.services.async_call(
+        DOMAIN,
+        "get_sessions",
+        {"format": "csv", "tag_id": TAG},
+        blocking=True,
+        return_response=True,
+    )
+    _, *lines, _ = answer["csv"].splitlines()
+    assert {line.split(",")[4] for line in lines} == {"'=1+1"}
 
 
 async def test_the_calendar_of_a_vehicle_names_the_charger(

@@ -29,6 +29,20 @@ async def move_in(home: Home, entry_id: str) -> None:
         await _fill_in(home, "subentries/flow", [entry_id, "vehicle"], {"name": name, **data})
     options = {"chargers_interval": 60, "price": {"price_entity": prices.SENSOR}}
     await _fill_in(home, "options/flow", entry_id, options)
+    await _until_loaded(home, entry_id)
+
+
+async def _until_loaded(home: Home, entry_id: str) -> None:
+    """Wait until the reload is done that the last form has caused."""
+    for _ in range(_PATIENCE):
+        await asyncio.sleep(0.25)
+        async with home.connection() as connection:
+            entry = (await connection.ask("config_entries/get_single", entry_id=entry_id))[
+                "config_entry"
+            ]
+        if entry["state"] == "loaded":
+            return
+    raise DemoError("The account is not set up again.")
 
 
 async def _fill_in(home: Home, path: str, handler: Any, answers: Json) -> None:

@@ -5,11 +5,11 @@ from typing import NamedTuple
 from playwright.async_api import expect
 import pytest
 
-from scripts.demo_home.stage import Introduction, Stage
+from scripts.demo_home.stage import Stage
 
 from .conftest import Picture, Visit, Width
 from .test_dashboard import PHONE, fits, show_account
-from .visitor import number
+from .visitor import number, submit
 
 
 class Words(NamedTuple):
@@ -19,7 +19,6 @@ class Words(NamedTuple):
     net: str
     section: str
     fixed: str
-    submit: str
     error: str
 
 
@@ -29,7 +28,6 @@ WORDS = {
         net="Net cost",
         section="What a kWh costs you",
         fixed="Fixed price",
-        submit="Submit",
         error="Give either a fixed price or a sensor, not both.",
     ),
     "nl": Words(
@@ -37,7 +35,6 @@ WORDS = {
         net="Nettokosten",
         section="Wat een kWh je kost",
         fixed="Vaste prijs",
-        submit="Verzenden",
         error="Geef een vaste prijs óf een sensor op, niet allebei.",
     ),
 }
@@ -61,17 +58,17 @@ async def test_costs_stand_beside_the_values_of_chargers_vehicles_and_account(
 
 
 async def test_the_price_is_set_in_the_options_and_a_contradiction_is_said(
-    introduced: tuple[Stage, Introduction], language: str, visit: Visit, picture: Picture
+    stage: Stage, language: str, visit: Visit, picture: Picture
 ) -> None:
     words = WORDS[language]
     visitor = await visit(1280, "light")
     page = visitor.page
     await visitor.open("config/integrations/integration/joulo")
-    await page.locator("ha-config-entry-row").get_by_role("button").first.click()
+    # Behind the one that folds the account.
+    await page.locator("ha-config-entry-row ha-icon-button").nth(1).click()
     dialog = page.locator("dialog-data-entry-flow")
     await expect(dialog.get_by_text(words.section)).to_be_visible()
     await picture(visitor, "price", language)
-    field = dialog.locator("ha-selector-number", has_text=words.fixed)
-    await field.locator("input").fill("0.25")
-    await dialog.get_by_role("button", name=words.submit).click()
+    await dialog.get_by_label(words.fixed).fill("0.25")
+    await submit(dialog)
     await expect(dialog.locator("ha-alert")).to_contain_text(words.error)

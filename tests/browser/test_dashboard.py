@@ -117,7 +117,8 @@ async def test_the_overview_has_the_figures_of_the_books(
 
     await show_account(visitor, width)
     for title in (words.month, words.year, words.payout):
-        await expect(visitor.page.locator("hui-heading-card", has_text=title)).to_be_visible()
+        heading = visitor.section("Joulo").locator("hui-heading-card", has_text=title)
+        await expect(heading).to_be_visible()
     month = {
         figure: number(await visitor.figure("Joulo", name), language)
         for figure, name in (("kwh", words.energy), ("ere_credits", words.ere))
@@ -183,20 +184,25 @@ async def test_a_session_that_has_just_ended_is_shown_until_joulo_lists_it(
 async def test_open_repairs_are_shown_and_lead_to_where_they_are_solved(
     stage: Stage, visit: Visit
 ) -> None:
+    """The demo asks whose a card is."""
     visitor = await visit(1280, "light")
-    await visitor.page.goto(stage.dashboard_url)
-    await expect(visitor.section("Garage")).to_be_visible()
     repairs = visitor.page.locator("hui-repairs-card")
-    await expect(repairs).not_to_be_visible()
-    issue = {"domain": "http", "issue_id": "deprecated_yaml"}  # the demo has ignored it
     async with stage.home.connection() as connection:
-        await connection.ask("repairs/ignore_issue", **issue, ignore=False)
+        (issue,) = [
+            {"domain": each["domain"], "issue_id": each["issue_id"]}
+            for each in (await connection.ask("repairs/list_issues"))["issues"]
+            if not each["ignored"]
+        ]
+        await connection.ask("repairs/ignore_issue", **issue, ignore=True)
     try:
-        await repairs.click()
-        await expect(visitor.page).to_have_url(re.compile("/config/repairs"))
+        await visitor.page.goto(stage.dashboard_url)
+        await expect(visitor.section("Garage")).to_be_visible()
+        await expect(repairs).not_to_be_visible()
     finally:
         async with stage.home.connection() as connection:
-            await connection.ask("repairs/ignore_issue", **issue, ignore=True)
+            await connection.ask("repairs/ignore_issue", **issue, ignore=False)
+    await repairs.click()
+    await expect(visitor.page).to_have_url(re.compile("/config/repairs"))
 
 
 async def test_entities_that_are_renamed_hidden_or_disabled_are_respected(

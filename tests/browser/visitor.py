@@ -61,6 +61,11 @@ class Visitor:
             self.complaints.append(error.message)
 
 
+async def submit(dialog: Locator) -> None:
+    """Press the button that leads on, whatever it is called."""
+    await dialog.locator("ha-button").first.click()
+
+
 def number(text: str, language: str = "en") -> float:
     """Return the number in a text such as `1,234.56 kWh`, in Dutch `1.234,56 kWh`."""
     digits = re.sub(r"[^\d.,-]", "", text)

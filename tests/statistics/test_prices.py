@@ -58,6 +58,19 @@ async def use_sensor(home: Home, *, unit: str = "EUR/kWh", price: float = 0.25) 
     await set_price(home.hass, home.entry, price_entity=SENSOR)
 
 
+async def use_registered_sensor(
+    home: Home, account: SimulatedAccount
+) -> tuple[er.EntityRegistry, str]:
+    """Set a sensor of the registry as the price, and return the registry and the id of a session that cost 3 EUR."""
+    registry = er.async_get(home.hass)
+    registry.async_get_or_create("sensor", "demo", "price", suggested_object_id="electricity_price")
+    session = plan(account, -4, 1)
+    await record_prices(home.hass, {NOW - timedelta(hours=4): 0.3})
+    await home.hours()
+    await use_sensor(home)
+    return registry, session
+
+
 # The past
 
 
@@ -260,12 +273,7 @@ async def test_a_sensor_after_a_fixed_price_and_back_prices_since_a_day(
 
 
 async def test_a_sensor_that_is_renamed_goes_on(home: Home, account: SimulatedAccount) -> None:
-    registry = er.async_get(home.hass)
-    registry.async_get_or_create("sensor", "demo", "price", suggested_object_id="electricity_price")
-    session = plan(account, -4, 1)
-    await record_prices(home.hass, {NOW - timedelta(hours=4): 0.3})
-    await home.hours()
-    await use_sensor(home)
+    registry, session = await use_registered_sensor(home, account)
     before = await cost_of(home, session)
     assert before == (3.0, False)
     registry.async_update_entity(SENSOR, new_entity_id="sensor.tariff")
@@ -278,12 +286,7 @@ async def test_a_sensor_that_is_renamed_goes_on(home: Home, account: SimulatedAc
 async def test_a_sensor_that_is_removed_raises_an_issue_and_stored_costs_stay(
     home: Home, account: SimulatedAccount
 ) -> None:
-    registry = er.async_get(home.hass)
-    registry.async_get_or_create("sensor", "demo", "price", suggested_object_id="electricity_price")
-    session = plan(account, -4, 1)
-    await record_prices(home.hass, {NOW - timedelta(hours=4): 0.3})
-    await home.hours()
-    await use_sensor(home)
+    registry, session = await use_registered_sensor(home, account)
     account.start_session(GARAGE_ID, power_kw=10)
     await home.poll(2)
     assert home.number("sensor.garage_session_cost") > 0
