@@ -2,8 +2,8 @@
 
     .venv/bin/python -m benchmarks.endurance              (or with what pytest should select: -k quarter)
 
-20 quarters, each from another seed, with outages, power cuts, corrections, removals, returns, wrong clocks and a
-change to or from summer time, in three time zones; 100,000 documents with nonsense for the client; 5,000 for a
+20 quarters, each from another seed, with outages, power cuts, corrections, removals, returns, cards that move, prices
+that change, wrong clocks and a change to or from summer time, in three time zones; 100,000 documents with nonsense for the client; 5,000 for a
 running integration, twice. A failure names the seed, with which the test fails again.
 
 For each test the longest block of the event loop is listed, in ms of CPU time without Python's garbage collection,

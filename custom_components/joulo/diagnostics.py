@@ -50,6 +50,7 @@ async def async_get_config_entry_diagnostics(
         return diagnostics
     data = entry.runtime_data
     client = data.chargers.client
+    costs = queries.account_costs(data.history.state, None)
     return diagnostics | {
         "rate_limiter": {
             "token_rejected": client.rate_limiter.token_rejected,
@@ -66,6 +67,7 @@ async def async_get_config_entry_diagnostics(
         "history": {
             "sessions": queries.coverage(data.history.state).sessions,
             "last_read": data.history.state.last_read,
+            "unpriced_sessions": costs.unpriced if costs else None,
         },
         "vehicles": {
             "vehicles": len(data.history.state.fleet.vehicles),

@@ -39,6 +39,7 @@ class Words(NamedTuple):
     charger: str
     question: str
     vehicle: str
+    total: str
 
 
 WORDS = {
@@ -49,6 +50,7 @@ WORDS = {
         charger="Charger",
         question="Whose card is this?",
         vehicle="A new vehicle",
+        total="total_energy",
     ),
     "nl": Words(
         add="Voertuig toevoegen",
@@ -57,6 +59,7 @@ WORDS = {
         charger="Laadpaal",
         question="Van wie is deze pas?",
         vehicle="Een nieuw voertuig",
+        total="totale_energie",
     ),
 }
 
@@ -75,7 +78,8 @@ async def test_a_vehicle_is_added_by_its_card_and_shown_with_its_past(
     await dialog.get_by_text(words.tags).click()
     free = page.get_by_text(words.use)
     await expect(free.first).to_be_visible()
-    await picture(visitor, "add-vehicle", language)
+    if language == "en":
+        await picture(visitor, "add-vehicle", language)
     # The card that no vehicle has comes first.
     await free.first.click()
     await submit(dialog)
@@ -83,7 +87,7 @@ async def test_a_vehicle_is_added_by_its_card_and_shown_with_its_past(
 
     await page.get_by_role("link", name="Joulo").click()
     await expect(visitor.section("Leaf")).to_be_visible()
-    total = await stage.home.call("GET", "/api/states/sensor.leaf_total_energy")
+    total = await stage.home.call("GET", f"/api/states/sensor.leaf_{words.total}")
     assert float(total["state"]) > 0
     # Below where it charges now stands where it did last.
     last = await visitor.figure("Leaf", words.charger, nth=1)
@@ -102,7 +106,8 @@ async def test_the_owner_of_an_unknown_card_is_asked_for_and_given(
     await page.get_by_text(words.question).click()
     dialog = page.locator("dialog-data-entry-flow")
     await expect(dialog.get_by_text(words.vehicle)).to_be_visible()
-    await picture(visitor, "whose-card", language)
+    if language == "en":
+        await picture(visitor, "whose-card", language)
     await dialog.get_by_text(words.vehicle).click()
     await submit(dialog)
     await dialog.locator("ha-selector-text input").fill("Mokka")

@@ -226,6 +226,24 @@ async def test_a_session_has_the_price_of_now_until_its_hours_have_their_own(
     assert await cost_of(home, session) == (pytest.approx(1.5, abs=0.02), False)
 
 
+async def test_a_price_that_changes_all_the_time_is_shown_once_a_minute(
+    home: Home, account: SimulatedAccount
+) -> None:
+    """As a price with the own solar power does. The last one counts."""
+    await use_sensor(home, price=0.20)
+    account.start_session(GARAGE_ID, power_kw=10)
+    await home.poll(3)
+    shown = home.state("sensor.garage_session_cost")
+    kwh = home.number("sensor.garage_session_energy")
+    for cents in range(20, 30):
+        show_price(home.hass, cents / 100)
+        await home.wait(1)
+    assert home.state("sensor.garage_session_cost") == shown
+    await home.wait(51)
+    costs = {price: price * kwh for price in (0.20, 0.29)}
+    assert home.number("sensor.garage_session_cost") >= costs[0.29] > costs[0.20]
+
+
 async def test_an_event_whose_prices_are_not_to_be_had_is_told_after_ten_seconds(
     home: Home, account: SimulatedAccount, told: Told
 ) -> None:

@@ -10,9 +10,16 @@ from itertools import groupby
 import logging
 from typing import TYPE_CHECKING
 
-from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.core import (
+    CALLBACK_TYPE,
+    Event,
+    EventStateChangedData,
+    HomeAssistant,
+    callback,
+)
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.event import (
+    async_call_later,
     async_track_entity_registry_updated_event,
     async_track_state_change_event,
     async_track_utc_time_change,
@@ -41,6 +48,8 @@ _ASK_AGAIN = timedelta(days=1)
 _ASK_AGAIN_LATELY = timedelta(minutes=10)
 """The same, for an hour whose price the recorder may still be writing."""
 _LATELY = timedelta(hours=3)
+_SHOWN_EVERY = 60
+"""Seconds between two prices of now."""
 
 
 def _month(unpriced: Unpriced) -> tuple[int, int]:
@@ -60,6 +69,7 @@ class SessionPricer:
         self._price = price
         self._not_before: dict[datetime, datetime] = {}
         """Moments at which hours may be looked up again in which no price was found."""
+        self._cancel_show: CALLBACK_TYPE | None = None
         self._is_running = False
         self._is_due = False
         self._is_check_due = False
@@ -75,11 +85,12 @@ class SessionPricer:
             self._history.async_listen(
                 self._async_price_soon, Change.SESSIONS | Change.OBSERVED | Change.SYNC
             ),
+            self._async_cancel_show,
         ):
             self._entry.async_on_unload(unsubscribe)
         if (entity_id := self._price.entity_id) is not None:
             for unsubscribe in (
-                async_track_state_change_event(self._hass, entity_id, self.async_show_price),
+                async_track_state_change_event(self._hass, entity_id, self._async_show_price_soon),
                 async_track_entity_registry_updated_event(
                     self._hass, entity_id, self._async_follow_sensor
                 ),
@@ -90,9 +101,22 @@ class SessionPricer:
     @callback
     def async_show_price(self, *_: object) -> None:
         """Tell the history what a kWh costs now."""
+        self._async_cancel_show()
         entity_id = self._price.entity_id
         price = self._price.fixed if entity_id is None else price_of_now(self._hass, entity_id)
         self._history.async_update(transitions.show_price, hour_of(dt_util.utcnow()), price)
+
+    @callback
+    def _async_show_price_soon(self, _event: Event[EventStateChangedData]) -> None:
+        """Tell it within a minute: a price that changes with every ray of sun is shown as often as the energy is."""
+        if self._cancel_show is None:
+            self._cancel_show = async_call_later(self._hass, _SHOWN_EVERY, self.async_show_price)
+
+    @callback
+    def _async_cancel_show(self) -> None:
+        if self._cancel_show is not None:
+            self._cancel_show()
+            self._cancel_show = None
 
     @callback
     def _async_follow_sensor(self, event: Event[er.EventEntityRegistryUpdatedData]) -> None:
