@@ -6,6 +6,7 @@ import re
 from homeassistant.components.frontend import DATA_EXTRA_MODULE_URL
 from homeassistant.const import CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant
+import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -14,7 +15,10 @@ from tests.simulator import SimulatedAccount, SimulatedCloud
 from tests.test_manifest import MANIFEST, ROOM
 
 PATH = "/joulo/joulo-dashboard.js"
-MODULE = (ROOM / "frontend" / "joulo-dashboard.js").read_text(encoding="utf-8")
+MODULE, CARD = (
+    (ROOM / "frontend" / f"joulo-{name}.js").read_text(encoding="utf-8")
+    for name in ("dashboard", "sessions-card")
+)
 
 
 def offered(hass: HomeAssistant) -> list[str]:
@@ -61,11 +65,22 @@ async def test_without_any_account_left_it_stays_until_home_assistant_restarts(
     assert len(offered(hass)) == 1
 
 
-def test_the_module_stands_alone() -> None:
-    assert not re.search(r"^\s*(import|export)\b|\bimport\(|\brequire\(", MODULE, re.MULTILINE)
+def test_the_module_loads_nothing_but_the_card_and_that_when_one_is_shown() -> None:
+    assert re.findall(
+        r"^\s*(?:import|export)\b.*|\bimport\([^)]*\)|\brequire\(.*", MODULE, re.MULTILINE
+    ) == ["import(SESSIONS_MODULE)"]
+    assert not re.search(r"^\s*import\b|\bimport\(|\brequire\(", CARD, re.MULTILINE)
 
 
-def test_the_module_has_every_text_in_each_language() -> None:
-    texts = MODULE[MODULE.index("const TEXTS = {") : MODULE.index("\n};")]
+async def test_a_browser_gets_the_card_too(
+    joulo: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
+) -> None:
+    response = await (await hass_client_no_auth()).get("/joulo/joulo-sessions-card.js")
+    assert await response.text() == CARD
+
+
+@pytest.mark.parametrize("module", [MODULE, CARD], ids=["dashboard", "card"])
+def test_a_module_has_every_text_in_each_language(module: str) -> None:
+    texts = module[module.index("const TEXTS = {") : module.index("\n};")]
     pairs = re.findall(r"^  \w+: \[\s*\"([^\"]+)\",\s*\"([^\"]+)\",?\s*\],$", texts, re.MULTILINE)
     assert len(pairs) == len(re.findall(r"^  \w+: \[", texts, re.MULTILINE)) > 0

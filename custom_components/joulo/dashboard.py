@@ -1,4 +1,4 @@
-"""The dashboard: a module that browsers load, and that offers Joulo where dashboards are added."""
+"""The dashboard: a module that browsers load, which offers Joulo where dashboards are added, and that of the card in it."""
 
 from pathlib import Path
 
@@ -9,14 +9,18 @@ from homeassistant.loader import async_get_integration
 
 from .const import DOMAIN
 
-_MODULE = Path(__file__).parent / "frontend" / "joulo-dashboard.js"
-_PATH = f"/{DOMAIN}/{_MODULE.name}"
+_FOLDER = Path(__file__).parent / "frontend"
+_MODULES = ("joulo-dashboard.js", "joulo-sessions-card.js")
+"""The first one stands on every page, and loads the other where it is needed."""
 
 
 async def async_register_dashboard(hass: HomeAssistant) -> None:
-    """Serve the module; a new version has a new address, so that browsers may keep the old one for long."""
+    """Serve the modules; a new version has a new address, so that browsers may keep the old one for long."""
     await hass.http.async_register_static_paths(
-        [StaticPathConfig(_PATH, str(_MODULE), cache_headers=True)]
+        [
+            StaticPathConfig(f"/{DOMAIN}/{name}", str(_FOLDER / name), cache_headers=True)
+            for name in _MODULES
+        ]
     )
     integration = await async_get_integration(hass, DOMAIN)
-    add_extra_js_url(hass, f"{_PATH}?v={integration.version}")
+    add_extra_js_url(hass, f"/{DOMAIN}/{_MODULES[0]}?v={integration.version}")

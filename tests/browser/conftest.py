@@ -128,6 +128,7 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncGenerator[Visit]:
         visitor = await visitor_of(chromium, stage, width, scheme)
         visitors.append(visitor)
         await visitor.log_in()
+        await visitor.page.wait_for_function(f"{_IS_DARK} !== undefined")
         assert await visitor.page.evaluate(_IS_DARK) is (scheme == "dark")
         return visitor
 

@@ -22,7 +22,6 @@ PHONE = 390
 class Words(NamedTuple):
     """What stands on the dashboard in a language."""
 
-    history: str
     month: str
     year: str
     payout: str
@@ -35,7 +34,6 @@ class Words(NamedTuple):
 
 WORDS = {
     "en": Words(
-        history="History",
         month="This month",
         year="This year",
         payout="Payout",
@@ -46,7 +44,6 @@ WORDS = {
         graph="Energy per month",
     ),
     "nl": Words(
-        history="Geschiedenis",
         month="Deze maand",
         year="Dit jaar",
         payout="Uitbetaling",
@@ -129,20 +126,16 @@ async def test_the_overview_has_the_figures_of_the_books(
 
 
 @pytest.mark.parametrize("width", [1280, PHONE])
-async def test_the_history_has_a_list_of_sessions_and_graphs_of_every_charger(
-    stage: Stage, language: str, visit: Visit, picture: Picture, width: Width
+async def test_below_the_sessions_stand_graphs_of_every_charger_and_vehicle(
+    stage: Stage, language: str, visit: Visit, width: Width
 ) -> None:
     visitor = await visit(width, "light")
-    await visitor.page.goto(f"{stage.dashboard_url}/history")
-    garage = visitor.section("Garage")
-    await expect(garage.locator("hui-calendar-card")).to_contain_text("kWh")
-    for charger in ("Garage", "Oprit", "Schuur"):
-        section = visitor.section(charger)
+    await visitor.page.goto(f"{stage.dashboard_url}/sessions")
+    for device in ("Garage", "Oprit", "Schuur", "Zoe"):
+        section = visitor.section(device)
         await expect(section.get_by_text(WORDS[language].graph)).to_be_visible()
         await expect(section.locator("hui-statistics-graph-card canvas").first).to_be_visible()
     assert await fits(visitor)
-    if (width, language) == (1280, "en"):
-        await picture(visitor, "history", language)
 
 
 async def test_the_session_that_runs_is_shown_and_the_last_one_of_every_charger(
@@ -292,7 +285,7 @@ async def drawn(visitor: Visitor, chargers: int, **entities: dict[str, Any]) -> 
     change = {"chargers": chargers, "entities": entities}
     config = await visitor.page.evaluate(GENERATE, change)
     overview: dict[str, Any] = config["views"][0]
-    return overview | {"history": str(config["views"][1])}
+    return overview | {"sessions": str(config["views"][1])}
 
 
 async def test_without_a_charger_or_a_session_it_says_so(stage: Stage, visit: Visit) -> None:
@@ -300,8 +293,8 @@ async def test_without_a_charger_or_a_session_it_says_so(stage: Stage, visit: Vi
     assert "There is no charger yet" in str(await drawn(visitor, 0))
     one = await drawn(visitor, 1)
     assert "No charging session has been completed yet" in str(one)
-    assert "There are no statistics yet" in one["history"]
-    assert "statistics-graph" not in one["history"]
+    assert "There are no statistics yet" in one["sessions"]
+    assert "statistics-graph" not in one["sessions"]
 
 
 async def test_twelve_chargers_stand_in_order(stage: Stage, visit: Visit) -> None:

@@ -6,6 +6,9 @@
 
 const DOMAIN = "joulo";
 const ELEMENT = "ll-strategy-dashboard-joulo";
+const SESSIONS_CARD = "joulo-sessions-card";
+/** A new version has a new address, as this module has. */
+const SESSIONS_MODULE = `./${SESSIONS_CARD}.js${new URL(import.meta.url).search}`;
 const ICON = "mdi:ev-station";
 const VEHICLE_ICON = "mdi:car-electric";
 
@@ -22,7 +25,14 @@ const TEXTS = {
     "Laadsessies, ERE-credits en euro's van al je laadpalen",
   ],
   overview: ["Overview", "Overzicht"],
-  history: ["History", "Geschiedenis"],
+  sessions_view: ["Sessions", "Sessies"],
+  sessions_card: ["Joulo charging sessions", "Joulo-laadsessies"],
+  sessions_description: [
+    "Charging sessions of a month, a year or all, with totals, a chart and a statement",
+    "Laadsessies van een maand, een jaar of alles, met totalen, een grafiek en een overzicht",
+  ],
+  config_entry_id: ["Account", "Account"],
+  span: ["Period at first", "Periode bij het openen"],
   chargers: ["Chargers", "Laadpalen"],
   account: ["Account", "Account"],
   session: ["Running session", "Lopende sessie"],
@@ -34,7 +44,6 @@ const TEXTS = {
   energy_graph: ["Energy per month", "Energie per maand"],
   value_graph: ["Value per month", "Waarde per maand"],
   cost_graph: ["Cost per month", "Kosten per maand"],
-  calendar: ["Charging sessions", "Laadsessies"],
   no_charger: [
     "There is no charger yet. It appears by itself as soon as Joulo lists one.",
     "Er is nog geen laadpaal. Hij verschijnt vanzelf zodra Joulo er een toont.",
@@ -263,18 +272,9 @@ const vehicleNow = (vehicle, texts, hass) =>
     ...lastSession(vehicle, texts),
   ]);
 
-/** Return the sessions of a charger or a vehicle as a list, no higher than it needs. */
-function calendar(device, texts) {
-  const { charging_sessions: sessions } = device.entities;
-  if (!sessions || sessions.hidden) return [];
-  const list = { type: "calendar", initial_view: "listWeek", entities: [sessions.id] };
-  return [subheading(texts.calendar), { ...list, grid_options: { rows: "auto" } }];
-}
-
 const deviceHistory = (device, statistics, texts, hass) =>
   deviceSection(device, isVehicle(device) ? VEHICLE_ICON : ICON, hass, [
     ...graphs(device, statistics, texts),
-    ...calendar(device, texts),
   ]);
 
 /** Return what an account's ERE credits pay out; nothing while Joulo tells no position. */
@@ -312,12 +312,20 @@ function overview(devices, accounts, texts, hass) {
   return sidebar ? { ...view, sidebar } : view;
 }
 
-async function history(devices, texts, hass) {
+/** Return the sessions, and below them what each charger and vehicle has come to by month. */
+async function sessions(devices, texts, hass) {
   const statistics = await existingStatistics(devices, hass);
   const sections = sectionsOf(devices, texts, (device) =>
     deviceHistory(device, statistics, texts, hass),
   );
-  return { title: texts.history, path: "history", type: "sections", sections };
+  const card = { type: `custom:${SESSIONS_CARD}`, grid_options: { columns: "full" } };
+  const first = { type: "grid", column_span: 4, cards: [card] };
+  return {
+    title: texts.sessions_view,
+    path: "sessions",
+    type: "sections",
+    sections: devices.length ? [first, ...sections] : sections,
+  };
 }
 
 class JouloDashboardStrategy extends HTMLElement {
@@ -336,10 +344,75 @@ class JouloDashboardStrategy extends HTMLElement {
     const chargers = devices.filter((device) => !isAccount(device) && !isVehicle(device));
     const others = [...chargers, ...devices.filter(isVehicle)];
     return {
-      views: [overview(others, accounts, texts, hass), await history(others, texts, hass)],
+      views: [overview(others, accounts, texts, hass), await sessions(others, texts, hass)],
     };
   }
 }
+
+/** The sessions card. Its module is loaded where one is shown: this one stands on every page. */
+class JouloSessionsCard extends HTMLElement {
+  #card;
+  #config = {};
+  #hass;
+
+  static getStubConfig() {
+    return {};
+  }
+
+  static getConfigForm() {
+    const options = ["month", "year", "all"];
+    return {
+      schema: [
+        { name: "config_entry_id", selector: { config_entry: { integration: DOMAIN } } },
+        { name: "span", selector: { select: { options, mode: "dropdown" } } },
+      ],
+      computeLabel: ({ name }) => textsIn(document.documentElement.lang)[name],
+    };
+  }
+
+  setConfig(config) {
+    this.#config = config;
+    if (this.#card) this.#card.config = config;
+  }
+
+  set hass(hass) {
+    this.#hass = hass;
+    if (this.#card) this.#card.hass = hass;
+  }
+
+  getCardSize() {
+    return 12;
+  }
+
+  getGridOptions() {
+    return { columns: "full", min_columns: 6, rows: "auto" };
+  }
+
+  async connectedCallback() {
+    if (!this.#card) {
+      const { SessionsCard } = await import(SESSIONS_MODULE);
+      this.#card ??= new SessionsCard(this);
+      this.#card.config = this.#config;
+      if (this.#hass) this.#card.hass = this.#hass;
+    }
+    this.#card.connect();
+  }
+
+  disconnectedCallback() {
+    this.#card?.disconnect();
+  }
+}
+
+const CARD = {
+  type: SESSIONS_CARD,
+  get name() {
+    return textsIn(document.documentElement.lang).sessions_card;
+  },
+  get description() {
+    return textsIn(document.documentElement.lang).sessions_description;
+  },
+  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/first-look.md",
+};
 
 const OFFER = {
   type: DOMAIN,
@@ -352,11 +425,14 @@ const OFFER = {
   documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/first-look.md",
 };
 
-/** Offer the dashboard, once: an open page loads this module again after an update. */
+/** Offer the dashboard and the card, once: an open page loads this module again after an update. */
 function register() {
   if (!customElements.get(ELEMENT)) customElements.define(ELEMENT, JouloDashboardStrategy);
   const offers = (window.customStrategies ??= []);
   if (!offers.some(({ type }) => type === DOMAIN)) offers.push(OFFER);
+  if (!customElements.get(SESSIONS_CARD)) customElements.define(SESSIONS_CARD, JouloSessionsCard);
+  const cards = (window.customCards ??= []);
+  if (!cards.some(({ type }) => type === SESSIONS_CARD)) cards.push(CARD);
 }
 
 register();
