@@ -10,9 +10,11 @@ import sys
 import tempfile
 from typing import Any
 
+from homeassistant.generated.languages import LANGUAGES
+
 from . import check
 from .home import NAME, PASSWORD, write_configuration
-from .service import DemoError, free_port
+from .service import DemoError, reserved_port
 from .stage import LOG, performance
 
 _ROOT = Path(__file__).parents[2]
@@ -27,25 +29,35 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="check what it shows, and end")
     parser.add_argument("--language", default="en", help="of Home Assistant: en (default), nl, …")
     options = parser.parse_args()
+    if options.language not in LANGUAGES:
+        parser.error(f"Home Assistant does not speak {options.language!r}. Try en or nl.")
+    try:
+        with reserved_port(0 if options.check else _USUAL_PORT) as port:
+            return _perform(options.language, port, is_check=options.check)
+    except KeyboardInterrupt:
+        # Before anything has been started.
+        return 130
 
+
+def _perform(language: str, port: int, *, is_check: bool) -> int:
+    print("Starting Home Assistant and a simulated Joulo: this takes half a minute …", flush=True)
     _CACHE.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(dir=_CACHE))
-    port = free_port(0 if options.check else _USUAL_PORT)
-    write_configuration(folder, _ROOT / "custom_components", port, options.language)
-    run = _check if options.check else _show
+    write_configuration(folder, _ROOT / "custom_components", port, language)
+    run = _check if is_check else _show
     try:
-        problems = asyncio.run(_until_stopped(run(folder, port, options.language)))
+        problems = asyncio.run(_until_stopped(run(folder, port, language)))
     except DemoError as error:
         problems = [str(error)]
     except asyncio.CancelledError:
-        problems = ["Stopped before the check was done."] if options.check else []
-    if problems or options.check:
+        problems = ["Stopped before the check was done."] if is_check else []
+    if problems or is_check:
         # Only now, so that the log holds the end too.
         problems += check.log_problems((folder / LOG).read_text("utf-8"))
     if problems:
         print(*problems, f"The logs are in {folder}.", sep="\n", file=sys.stderr)
         return 1
-    if options.check:
+    if is_check:
         print("Everything is there.")
     shutil.rmtree(folder)
     return 0

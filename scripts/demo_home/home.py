@@ -53,24 +53,33 @@ def write_configuration(folder: Path, custom_components: Path, port: int, langua
     (folder / "automations.yaml").write_text("[]\n")
     (folder / "custom_components").symlink_to(custom_components)
     (folder / ".storage").mkdir()
+    # Home Assistant serves what lies there: so the demo knows its own from a stranger's.
+    (folder / "www").mkdir()
+    (folder / "www" / folder.name).touch()
     (folder / ".storage" / "onboarding").write_text(json.dumps(_ONBOARDING))
 
 
 class Home:
     """A session with Home Assistant: its REST API, and its websocket API once logged in."""
 
-    def __init__(self, session: ClientSession, url: str) -> None:
+    def __init__(self, session: ClientSession, url: str, name: str) -> None:
         self.url = url
+        self._name = name
         self._session = session
         self._headers: dict[str, str] = {}
 
     async def is_up(self) -> bool | None:
-        """Return True once Home Assistant answers, None before."""
+        """Return True once Home Assistant answers, None before; DemoError if another one does."""
         try:
             async with self._session.get(f"{self.url}/api/onboarding") as response:
-                return response.ok or None
+                if not response.ok:
+                    return None
+            async with self._session.get(f"{self.url}/local/{self._name}") as response:
+                if response.ok:
+                    return True
         except ClientError:
             return None
+        raise DemoError(f"Another Home Assistant answers at {self.url}. Start the demo again.")
 
     async def is_running(self) -> bool | None:
         """Return True once every integration is set up, None before."""

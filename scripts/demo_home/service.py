@@ -1,11 +1,13 @@
 """Programs that the demo starts, waits for and always stops."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+import fcntl
 from pathlib import Path
 import socket
+import tempfile
 
 _PAUSE = 0.25  # seconds between two questions
 _LAST_LINES = 15
@@ -50,14 +52,30 @@ async def first_to_end(*services: Service) -> Service:
     return ends[done.pop()]
 
 
-def free_port(wanted: int) -> int:
-    """Return a port that is free on this machine: the wanted one if possible."""
+@contextmanager
+def reserved_port(wanted: int) -> Generator[int]:
+    """Keep a free port for as long as the context lasts, the wanted one if possible: another demo takes another one."""
+    port = _free_port(wanted)
+    with (Path(tempfile.gettempdir()) / f"joulo-demo-{port}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            is_ours = False
+        else:
+            is_ours = True
+            yield port
+    if not is_ours:
+        with reserved_port(0) as other:
+            yield other
+
+
+def _free_port(wanted: int) -> int:
     try:
         with socket.create_server(("127.0.0.1", wanted)) as server:
             port: int = server.getsockname()[1]
             return port
     except OSError:
-        return free_port(0)
+        return _free_port(0)
 
 
 @asynccontextmanager

@@ -91,7 +91,7 @@ async def performance(
         running("Home Assistant", *assist, log=folder / LOG) as home_assistant,
     ):
         url = await simulator.answer("The simulator's address", lambda: _announced(simulator))
-        home = Home(session, f"http://127.0.0.1:{port}")
+        home = Home(session, f"http://127.0.0.1:{port}", Path(folder).name)
         await home_assistant.answer("Home Assistant's first answer", home.is_up)
         await home.onboard(language)
         await home_assistant.answer("The end of Home Assistant's start", home.is_running)

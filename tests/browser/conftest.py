@@ -11,7 +11,7 @@ import pytest
 
 from scripts.demo_home import check, history
 from scripts.demo_home.home import Connection, write_configuration
-from scripts.demo_home.service import free_port
+from scripts.demo_home.service import reserved_port
 from scripts.demo_home.stage import LOG, Introduction, Stage, performance
 
 from .visitor import Visitor
@@ -58,10 +58,10 @@ async def chromium() -> AsyncGenerator[Browser]:
 @asynccontextmanager
 async def demo(folder: Path) -> AsyncGenerator[Stage]:
     """Run the demo before its introduction; nothing of ours may warn in its log."""
-    port = free_port(0)
-    write_configuration(folder, _ROOT / "custom_components", port, "en")
-    async with performance(folder, port, "en", "--running=60") as stage:
-        yield stage
+    with reserved_port(0) as port:
+        write_configuration(folder, _ROOT / "custom_components", port, "en")
+        async with performance(folder, port, "en", "--running=60") as stage:
+            yield stage
     warnings = check.log_problems((folder / LOG).read_text("utf-8"))
     assert [warning for warning in warnings if _OF_EVERY_PLATFORM not in warning] == []
 

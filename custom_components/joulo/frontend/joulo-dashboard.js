@@ -200,8 +200,15 @@ function justEnded(charger, texts) {
   if (!session || !last) return [];
   const running = { condition: "not", conditions: [runs(charger)] };
   const isUnlisted = { condition: "state", entity: session.id, state_not: last.id };
+  // While Joulo cannot be reached, or nothing is known yet, nobody knows what has just ended.
+  const isTold = ({ id }) => ({
+    condition: "state",
+    entity: id,
+    state_not: ["unknown", "unavailable"],
+  });
+  const known = { condition: "and", conditions: [isTold(session), isTold(last)] };
   return titled(texts.just_ended, tiles(charger, "session_", ["energy", "ere"], texts)).map(
-    (card) => showingWhile(isUnlisted, showingWhile(running, card)),
+    (card) => showingWhile(known, showingWhile(isUnlisted, showingWhile(running, card))),
   );
 }
 
