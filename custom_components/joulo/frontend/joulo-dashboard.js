@@ -70,7 +70,7 @@ const TEXTS = {
   cost: ["Cost", "Kosten"],
   net_cost: ["Net cost", "Nettokosten"],
   sessions: ["Sessions", "Sessies"],
-  start: ["Start", "Start"],
+  start: ["Start", "Begin"],
   end: ["End", "Einde"],
   duration: ["Duration", "Duur"],
   average_power: ["Average power", "Gem. vermogen"],
