@@ -267,6 +267,19 @@ def test_another_price_since_a_day_leaves_earlier_sessions_their_cost() -> None:
         assert eur(history, of_july) == pytest.approx(12 * price)
 
 
+def test_a_removed_session_that_comes_back_has_lost_the_prices_of_another_setting() -> None:
+    each = session()
+    history = priced_history(each, session("other", NOON - 10 * HOUR))
+    give(history, 0.25)
+    history.read("other", at=LATER)
+    history.read("other", at=LATER + timedelta(minutes=11))
+    history.update(transitions.set_tariff, "0.5 since ever", None)
+    history.list(each)
+    assert cost(history, each) is None
+    give(history, 0.5)
+    assert eur(history, each) == pytest.approx(6)
+
+
 def test_the_same_setting_changes_nothing() -> None:
     history = priced_history(session())
     give(history, 0.25)
@@ -280,6 +293,14 @@ def test_a_first_price_since_a_day_leaves_earlier_sessions_without_a_cost() -> N
     give(history, 0.25)
     assert cost(history, early) is None
     assert eur(history, late) == pytest.approx(3)
+
+
+def test_a_session_from_before_the_first_price_has_no_cost_by_the_price_of_now_either() -> None:
+    each = session(start=NOON, hours=1)
+    history = priced_history(each)
+    history.update(transitions.set_tariff, FIXED, NOON + HOUR / 2)
+    history.update(transitions.show_price, NOON, 0.25)
+    assert cost(history, each, NOON + HOUR) is None
 
 
 def test_without_a_price_costs_are_unknown_and_come_back_with_it() -> None:

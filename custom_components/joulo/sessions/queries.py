@@ -8,7 +8,7 @@ from itertools import chain, takewhile
 from typing import Any, NamedTuple
 
 from ..api import ChargingSession
-from .cost import Cost, Pricing, is_over, pricing
+from .cost import Cost, Pricing, Tariff, is_over, pricing
 from .ere import ere_credits
 from .figures import as_attributes, average_power, duration, sum_known
 from .hourly import MAX_OPEN, hour_of
@@ -183,8 +183,13 @@ def _pricing(state: HistoryState, session: ChargingSession, now: datetime) -> Pr
     record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
     if state.tariff is None or record is None:
         return None
-    prices = {**state.tariff.recent, **dict(record.prices)}
-    return pricing(session, record.readings, prices, now)
+    recent = state.tariff.recent if _is_priced(state.tariff, session, record) else {}
+    return pricing(session, record.readings, {**recent, **dict(record.prices)}, now)
+
+
+def _is_priced(tariff: Tariff, session: ChargingSession, record: SessionRecord) -> bool:
+    """Whether a session is to have prices: all since the price holds, and of earlier ones those that have some."""
+    return bool(record.prices) or tariff.holds_at(session.started_at)
 
 
 def attributes_of(state: HistoryState, session: ChargingSession, now: datetime) -> dict[str, Any]:
@@ -225,12 +230,12 @@ def unpriced_hours(
 ) -> tuple[datetime, ...]:
     """Return the hours of a session that have passed, have no price, and are to get one.
 
-    Those are all in which the price holds. Of sessions that started before, only the ones that another
-    price has priced in part: a correction may have brought an hour.
+    Those are all in which the price holds, also of a session that another price has priced in part: it
+    may have gone on, or a correction may have brought an hour.
     """
     tariff = state.tariff
     record = state.chargers[session.charger_id].records[session.id]
-    if tariff is None or not (record.prices or tariff.holds_at(session.started_at)):
+    if tariff is None or not _is_priced(tariff, session, record):
         return ()
     hours = (
         record.pricing.unpriced

@@ -470,12 +470,30 @@ def set_tariff(state: HistoryState, priced_by: str | None, since: datetime | Non
     """
     if priced_by is None:
         return _with(state, Change.TARIFF, tariff=None)
-    draft = _Draft(state)
+    dropped = Change.NONE
     if state.priced_by not in (None, priced_by):
-        draft.drop_prices(since)
-    state, dropped = draft.finish()
+        state, dropped = _drop_prices(state, since)
     state, change = _with(state, Change.TARIFF, tariff=Tariff(since=since), priced_by=priced_by)
     return state, change | dropped
+
+
+def _drop_prices(state: HistoryState, since: datetime | None) -> Transition:
+    """Take the prices from all sessions that started since a moment, also from those that may come back."""
+    draft = _Draft(state)
+    draft.drop_prices(since)
+    state, change = draft.finish()
+    set_aside = {
+        session_id: removed._replace(record=_without_prices(removed.record, since))
+        for session_id, removed in state.set_aside.items()
+    }
+    return replace(state, set_aside=set_aside), change
+
+
+def _without_prices(record: SessionRecord, since: datetime | None) -> SessionRecord:
+    """Return a record without prices, if its session started since a moment; else the record itself."""
+    if not record.prices or (since is not None and record.session.started_at < since):
+        return record
+    return replace(record, prices=())
 
 
 def rename_tariff(state: HistoryState, priced_by: str) -> Transition:
@@ -689,9 +707,8 @@ class _Draft:
         """Take the prices from all sessions that started since a moment; None for all there are."""
         for charger_id, charger in self._state.chargers.items():
             for session_id, record in charger.records.items():
-                is_later = since is None or record.session.started_at >= since
-                if record.prices and is_later:
-                    self._touch(charger_id).own_records[session_id] = replace(record, prices=())
+                if (unpriced := _without_prices(record, since)) is not record:
+                    self._touch(charger_id).own_records[session_id] = unpriced
                     self._change |= Change.PRICES
 
     def _valued(self, record: SessionRecord) -> SessionRecord:
