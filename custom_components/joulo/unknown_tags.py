@@ -3,8 +3,9 @@
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
+from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.util import dt as dt_util
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from .data import JouloConfigEntry
 
 _LATELY = timedelta(days=30)
+_SOON = 5
+"""Seconds from a change to the comparison."""
 
 
 class UnknownTagsWatch:
@@ -32,6 +35,7 @@ class UnknownTagsWatch:
         self._hass = hass
         self._entry = entry
         self._history = history
+        self._cancel: CALLBACK_TYPE | None = None
 
     async def async_start(self) -> None:
         """Compare now and with every news, until the entry is unloaded."""
@@ -39,10 +43,27 @@ class UnknownTagsWatch:
         self._async_compare()
         # With every read too: a card that was not used for a month is not asked about any more.
         changes = Change.SESSIONS | Change.OBSERVED | Change.VEHICLES | Change.PLANNING
-        self._entry.async_on_unload(self._history.async_listen(self._async_compare, changes))
+        for unsubscribe in (
+            self._history.async_listen(self._async_compare_soon, changes),
+            self._async_cancel,
+        ):
+            self._entry.async_on_unload(unsubscribe)
 
     @callback
-    def _async_compare(self, _change: Change = Change.NONE) -> None:
+    def _async_compare_soon(self, _change: Change) -> None:
+        """Compare in a moment: nobody waits for it, and a page of sessions gives enough to do."""
+        if self._cancel is None:
+            self._cancel = async_call_later(self._hass, _SOON, self._async_compare)
+
+    @callback
+    def _async_cancel(self) -> None:
+        if self._cancel is not None:
+            self._cancel()
+            self._cancel = None
+
+    @callback
+    def _async_compare(self, *_: object) -> None:
+        self._async_cancel()
         state = self._history.state
         vehicles = state.fleet.vehicles
         uses = queries.tag_uses(state) if vehicles else []

@@ -5,7 +5,8 @@ Source: the contract of costs in `docs/costs.md`.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from math import fsum
 from typing import NamedTuple
 
@@ -14,6 +15,8 @@ from .hourly import HOUR, HourlyAmounts, Reading, session_hours
 
 type HourPrice = tuple[datetime, float]
 """The start of a UTC hour, and EUR per kWh."""
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
 
 _LEAST_KNOWN = 0.5
 """Share of a session's energy whose prices have to be known for the others to be estimated."""
@@ -25,7 +28,7 @@ _COMPILED = timedelta(minutes=1)
 """Time after an hour by which the recorder has its mean."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Tariff:
     """What a kWh costs now: the start from which the price holds, and EUR per kWh of the last two hours.
 
@@ -35,9 +38,10 @@ class Tariff:
     since: datetime | None = None
     recent: Mapping[datetime, float] = field(default_factory=dict)
 
-    def tells_of(self, end: datetime) -> bool:
-        """Whether the price of now counts for a session with this end, until its last hours have their own."""
-        return any(hour < end for hour in self.recent)
+    @cached_property
+    def begun(self) -> datetime:
+        """The moment up to which no price of now counts: sessions that ended before have their own, or none."""
+        return min(self.recent, default=_NEVER)
 
     def holds_at(self, moment: datetime) -> bool:
         """Whether the price holds at a moment."""

@@ -157,33 +157,34 @@ def cost_of(state: HistoryState, session: ChargingSession, now: datetime) -> Cos
 
     Hours without a price of their own have that of now, which the last two hours have.
     """
-    if session.ended_at is not None:
-        return _settled_cost(state, session)
-    found = _pricing(state, session, now)
-    # What runs has no mean price yet that could stand for the hour under way.
-    return None if found is None or hour_of(now) in found.unpriced else found.cost
-
-
-def _settled_cost(state: HistoryState, session: ChargingSession) -> Cost | None:
-    """Return what a session has cost that has ended. Sums of years ask for it, so it is remembered where it can be."""
-    tariff = state.tariff
-    record = state.chargers[session.charger_id].records.get(session.id)
-    if tariff is None or record is None:
-        return None
-    # A session whose end Joulo lists is the same for ever, until another record takes the place of this one.
-    is_same = session is record.listed
-    if is_same and session.ended_at is not None and not tariff.tells_of(session.ended_at):
-        return record.pricing.cost
-    found = _pricing(state, session, session.ended_at or session.started_at)
-    return found and found.cost
-
-
-def _pricing(state: HistoryState, session: ChargingSession, now: datetime) -> Pricing | None:
-    """Return what a session has cost by its own prices and those of now; None without a price or a record of it."""
     record = state.chargers.get(session.charger_id, _NONE).records.get(session.id)
     if state.tariff is None or record is None:
         return None
-    recent = state.tariff.recent if _is_priced(state.tariff, session, record) else {}
+    if session.ended_at is not None:
+        return _settled_cost(session, record, state.tariff)
+    found = _pricing(session, record, state.tariff, now)
+    # What runs has no mean price yet that could stand for the hour under way.
+    return None if hour_of(now) in found.unpriced else found.cost
+
+
+def _settled_cost(
+    session: ChargingSession, record: SessionRecord, tariff: Tariff | None
+) -> Cost | None:
+    """Return what a session has cost that has ended. Sums of years ask for it, so it is remembered where it can be."""
+    end = session.ended_at
+    if tariff is None or end is None:
+        return None
+    # A session whose end Joulo lists is the same for ever, until another record takes the place of this one.
+    if session is record.listed and end <= tariff.begun:
+        return record.pricing.cost
+    return _pricing(session, record, tariff, end).cost
+
+
+def _pricing(
+    session: ChargingSession, record: SessionRecord, tariff: Tariff, now: datetime
+) -> Pricing:
+    """Return what a session has cost by its own prices and those of now."""
+    recent = tariff.recent if _is_priced(tariff, session, record) else {}
     return pricing(session, record.readings, {**recent, **dict(record.prices)}, now)
 
 
@@ -308,11 +309,13 @@ def _costs_by_vehicle(
 
 def _cost_sums(state: HistoryState, sessions: Iterable[ChargingSession]) -> CostSums:
     """Return the sums of completed sessions."""
+    chargers, tariff = state.chargers, state.tariff
     costs: list[float | None] = []
     nets: list[float | None] = []
     for session in sessions:
-        cost = _settled_cost(state, session)
-        value = value_of(state, session)
+        record = chargers[session.charger_id].records[session.id]
+        cost = _settled_cost(session, record, tariff)
+        value = record.value
         costs.append(cost.eur if cost else None)
         nets.append(cost.eur - value if cost and value is not None else None)
     return CostSums(sum_known(costs), sum_known(nets), costs.count(None))
