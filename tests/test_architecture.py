@@ -28,7 +28,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "dashboard": GROUND,
     "rest_sensors": GROUND | TOOLS,
     "switching": GROUND | TOOLS,
-    "vehicles": GROUND | PURE,
+    "vehicles": GROUND | PURE | {"price"},
     "price": set(),
     "price_sensor": GROUND | PURE | {"price"},
     "unknown_tags": GROUND | PURE | TOOLS | HISTORY,
@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     | TOOLS
     | {"options_flow", "switching", "vehicle_flow", "vehicles"},
     "options_flow": GROUND | {"price", "price_sensor"},
-    "vehicle_flow": GROUND | PURE | TOOLS | {"vehicles"},
+    "vehicle_flow": GROUND | PURE | TOOLS | {"price", "vehicles"},
     **dict.fromkeys(
         READERS, GROUND | PURE | TOOLS | HISTORY | {"price", "price_sensor", "vehicles"}
     ),

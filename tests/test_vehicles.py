@@ -148,6 +148,19 @@ async def test_a_name_of_spaces_is_refused(hass: HomeAssistant, home: Home) -> N
     assert form["errors"] == {"name": "name_taken"}
 
 
+async def test_a_name_that_is_too_long_is_refused(hass: HomeAssistant, home: Home) -> None:
+    form = await open_form(hass, home.entry)
+    assert (await submit(hass, form, "Z" * 101))["errors"] == {"name": "name_too_long"}
+
+
+async def test_a_tag_of_separators_is_none_and_a_day_may_have_one_digit(
+    hass: HomeAssistant, home: Home
+) -> None:
+    zoe = await add_vehicle(hass, home.entry, tags=["-:-", TAG], since="2026-6-1")
+    assert zoe.data == {"tags": [TAG], "chargers": [], "since": "2026-06-01"}
+    assert home.entry.state is ConfigEntryState.LOADED
+
+
 async def test_a_charger_that_is_gone_can_be_kept_or_taken_away(
     hass: HomeAssistant, home: Home, account: SimulatedAccount
 ) -> None:
@@ -422,6 +435,27 @@ async def test_a_running_session_can_be_assigned_and_stays_so_after_a_restart(
     answer = await assign(hass, session_id=session.id)
     assert answer == {"session_id": session.id, "vehicle": None}
     assert home.state("sensor.garage_active_vehicle") == "unknown"
+
+
+async def test_what_was_said_by_hand_survives_a_crash_a_moment_later(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    session = account.sessions_of(GARAGE_ID)[0]
+    await assign(hass, session_id=session.id)
+    await home.restart(away=70, crash=True)
+    assert home.entry.runtime_data.history.state.fleet.assigned == {session.id: ""}
+
+
+async def test_a_sum_of_values_stays_known_while_a_session_runs(
+    hass: HomeAssistant, home: Home, account: SimulatedAccount
+) -> None:
+    await home.read_all()
+    await add_vehicle(hass, home.entry, tags=["NEW"])
+    account.start_session(GARAGE_ID, tag="NEW")
+    await home.poll(3)
+    assert home.number("sensor.zoe_energy_this_month") > 0
+    assert home.number("sensor.zoe_value_this_month") == 0
 
 
 async def test_by_hand_counts_as_long_as_the_vehicle_exists(

@@ -110,6 +110,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         hass, async_take_over_statistics(hass, entry), "Take over statistics"
     )
     await chargers.async_config_entry_first_refresh()
+    # One may have been removed or renamed while Joulo was waited for.
+    history.async_update(transitions.set_vehicles, vehicles_of(entry))
     async_register_vehicles(hass, entry)
     entry.runtime_data.vehicles.async_start()
     if pricer is not None:

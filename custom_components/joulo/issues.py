@@ -141,12 +141,22 @@ def async_raise_unknown_tag(
 
 @callback
 def async_keep_unknown_tags(
-    hass: HomeAssistant, entry: JouloConfigEntry, tag_hashes: Collection[str]
+    hass: HomeAssistant,
+    entry: JouloConfigEntry,
+    asked_about: Collection[str],
+    unknown: Collection[str],
 ) -> None:
-    """Delete the issues of an account's tags but these."""
-    kept = {f"{_unknown_tag(entry)}_{tag_hash}" for tag_hash in tag_hashes}
-    for domain, issue_id in tuple(ir.async_get(hass).issues):
-        if domain == DOMAIN and issue_id.startswith(_unknown_tag(entry)) and issue_id not in kept:
+    """Delete the issues of an account's tags but of those that are asked about.
+
+    A notice that was ignored stays as long as its tag is unknown: a guest who comes again is known as one.
+    """
+    prefix = f"{_unknown_tag(entry)}_"
+    for (domain, issue_id), issue in tuple(ir.async_get(hass).issues.items()):
+        if domain != DOMAIN or not issue_id.startswith(prefix):
+            continue
+        tag_hash = issue_id.removeprefix(prefix)
+        is_ignored = issue.dismissed_version is not None and tag_hash in unknown
+        if tag_hash not in asked_about and not is_ignored:
             ir.async_delete_issue(hass, DOMAIN, issue_id)
 
 

@@ -66,5 +66,10 @@ def price_in(section: Mapping[str, Any]) -> Price | None:
     return Price(
         fixed=None if fixed is None else float(fixed),
         entity_id=entity_id or None,
-        day=date.fromisoformat(day) if day else None,
+        day=day_of(day) if day else None,
     )
+
+
+def day_of(text: str) -> date:
+    """Return the day that a form has taken: it takes 2026-6-1 too."""
+    return datetime.strptime(text, "%Y-%m-%d").date()  # noqa: DTZ007 - a day has no zone

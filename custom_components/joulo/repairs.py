@@ -28,9 +28,16 @@ from .history import SessionHistory
 from .issues import TAKEN_OVER, UNKNOWN_TAG
 from .localizer import async_localizer
 from .sessions import queries, transitions
-from .sessions.vehicles import tag_hash
+from .sessions.vehicles import comparable, tag_hash
 from .switching import async_confirm_takeover
-from .vehicles import CONF_CHARGERS, CONF_TAGS, SUBENTRY_VEHICLE, vehicle_subentries
+from .vehicles import (
+    CONF_CHARGERS,
+    CONF_TAGS,
+    LONGEST_NAME,
+    SUBENTRY_VEHICLE,
+    vehicle_subentries,
+    vehicle_tags,
+)
 
 CONF_VEHICLE: Final = "vehicle"
 _NEW_VEHICLE: Final = "new_vehicle"
@@ -68,7 +75,13 @@ class UnknownTagFlow(RepairsFlow):
         if entry is None or (tag := self._tag(entry)) is None:
             return self.async_abort(reason="entry_not_loaded")
         vehicles = {each.subentry_id: each for each in vehicle_subentries(entry)}
-        if user_input is None:
+        if any(comparable(tag) in vehicle_tags(each) for each in vehicles.values()):
+            # It was given to one meanwhile, in another window.
+            return self.async_create_entry(data={})
+        chosen = user_input[CONF_VEHICLE] if user_input else None
+        if chosen == _NEW_VEHICLE:
+            return await self.async_step_name()
+        if (vehicle := vehicles.get(chosen or "")) is None:
             options = [
                 *(SelectOptionDict(value=key, label=each.title) for key, each in vehicles.items()),
                 SelectOptionDict(
@@ -81,8 +94,6 @@ class UnknownTagFlow(RepairsFlow):
                 )
             }
             return self._show("assign", form)
-        if (vehicle := vehicles.get(user_input[CONF_VEHICLE])) is None:
-            return await self.async_step_name()
         tags = [*vehicle.data[CONF_TAGS], tag]
         self.hass.config_entries.async_update_subentry(
             entry, vehicle, data={**vehicle.data, CONF_TAGS: tags}
@@ -98,7 +109,9 @@ class UnknownTagFlow(RepairsFlow):
         if user_input is not None:
             name = user_input[CONF_NAME].strip()
             taken = {each.title.casefold() for each in vehicle_subentries(entry)}
-            if name and name.casefold() not in taken:
+            if len(name) > LONGEST_NAME:
+                errors[CONF_NAME] = "name_too_long"
+            elif name and name.casefold() not in taken:
                 vehicle = ConfigSubentry(
                     data=MappingProxyType({CONF_TAGS: [tag], CONF_CHARGERS: []}),
                     subentry_type=SUBENTRY_VEHICLE,
@@ -107,7 +120,8 @@ class UnknownTagFlow(RepairsFlow):
                 )
                 self.hass.config_entries.async_add_subentry(entry, vehicle)
                 return self.async_create_entry(data={})
-            errors[CONF_NAME] = "name_taken"
+            else:
+                errors[CONF_NAME] = "name_taken"
         return self._show("name", {probatio.Required(CONF_NAME): TextSelector()}, errors)
 
     def _show(

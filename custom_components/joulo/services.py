@@ -145,6 +145,8 @@ async def _async_assign_session(call: ServiceCall) -> ServiceResponse:
     vehicle = _named_vehicle(call, entry)
     history = entry.runtime_data.history
     history.async_update(transitions.assign_vehicle, session.id, vehicle.id if vehicle else NOBODY)
+    # Nobody can tell it again.
+    await history.async_save()
     return {"session_id": session.id, "vehicle": vehicle.name if vehicle else None}
 
 
@@ -233,9 +235,13 @@ class _Selection:
         return (
             (self.start is None or self.start <= session.started_at)
             and (self.end is None or session.started_at < self.end)
-            and (self.tag_id is None or comparable(session.id_tag or "") == comparable(self.tag_id))
+            and (self.tag_id is None or self._has_tag(session))
             and (self.vehicle_id is None or self._vehicle_of(session) == self.vehicle_id)
         )
+
+    def _has_tag(self, session: ChargingSession) -> bool:
+        tag = comparable(self.tag_id or "")
+        return bool(tag) and comparable(session.id_tag or "") == tag
 
     def _vehicle_of(self, session: ChargingSession) -> str | None:
         return attribute(session, self.history.fleet).vehicle_id

@@ -152,6 +152,9 @@ def _target(theirs: str, entry_id: str) -> str | None:
 @callback
 def async_migrate(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
     """Make an entry of an earlier version, or of another integration, one of ours."""
+    if entry.minor_version > MINOR_VERSION:
+        # A later version's, which may be used with this one.
+        return
     if CONF_TOKEN in entry.data:
         hass.config_entries.async_update_entry(entry, minor_version=MINOR_VERSION)
         return

@@ -69,8 +69,9 @@ class UnknownTagsWatch:
         uses = queries.tag_uses(state) if vehicles else []
         known = frozenset[str]().union(*(vehicle.tags for vehicle in vehicles))
         since = dt_util.utcnow() - _LATELY
-        unknown = [use for use in uses if use.last >= since and comparable(use.tag) not in known]
-        ends = tag_ends(use.tag for use in uses)
+        foreign = [use for use in uses if comparable(use.tag) not in known]
+        unknown = [use for use in foreign if use.last >= since]
+        ends = tag_ends(use.tag for use in uses) if unknown else {}
         localizer = async_localizer(self._hass)
         names = charger_names(dr.async_get(self._hass), self._entry)
         for use in unknown:
@@ -83,4 +84,9 @@ class UnknownTagsWatch:
                 last=localizer.day(use.last),
                 sessions=str(use.sessions),
             )
-        async_keep_unknown_tags(self._hass, self._entry, {tag_hash(use.tag) for use in unknown})
+        async_keep_unknown_tags(
+            self._hass,
+            self._entry,
+            {tag_hash(use.tag) for use in unknown},
+            {tag_hash(use.tag) for use in foreign},
+        )

@@ -23,9 +23,17 @@ import probatio
 
 from .devices import charger_ids, charger_names
 from .localizer import async_localizer
+from .price import day_of
 from .sessions import queries
 from .sessions.vehicles import comparable, tag_ends
-from .vehicles import CONF_CHARGERS, CONF_SINCE, CONF_TAGS, since_of, vehicle_subentries
+from .vehicles import (
+    CONF_CHARGERS,
+    CONF_SINCE,
+    CONF_TAGS,
+    LONGEST_NAME,
+    since_of,
+    vehicle_subentries,
+)
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
@@ -142,13 +150,15 @@ def _others(entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> list[Con
 
 def _data_of(user_input: Mapping[str, Any]) -> dict[str, Any]:
     """Return the data of a vehicle, with each tag once."""
-    tags = {comparable(tag): tag.strip() for tag in user_input.get(CONF_TAGS, ()) if tag.strip()}
+    tags = {
+        comparable(tag): tag.strip() for tag in user_input.get(CONF_TAGS, ()) if comparable(tag)
+    }
     data: dict[str, Any] = {
         CONF_TAGS: list(tags.values()),
         CONF_CHARGERS: list(user_input.get(CONF_CHARGERS, ())),
     }
     if since := user_input.get(CONF_SINCE):
-        data[CONF_SINCE] = since
+        data[CONF_SINCE] = day_of(since).isoformat()
     return data
 
 
@@ -159,6 +169,8 @@ def _conflicts(
     tags = {comparable(tag) for tag in data[CONF_TAGS]}
     if not name:
         return {CONF_NAME: "name_taken"}, {}
+    if len(name) > LONGEST_NAME:
+        return {CONF_NAME: "name_too_long"}, {}
     for other in _others(entry, vehicle):
         shared = {"vehicle": other.title}
         if other.title.casefold() == name.casefold():

@@ -1,7 +1,7 @@
 """The vehicles that a user has set up: subentries of an account, and their devices."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import ConfigSubentry
@@ -10,6 +10,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
 
 from .const import DOMAIN
+from .price import day_of
 from .sessions.vehicles import Vehicle, comparable
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ SUBENTRY_VEHICLE: Final = "vehicle"
 CONF_TAGS: Final = "tags"
 CONF_CHARGERS: Final = "chargers"
 CONF_SINCE: Final = "since"
+LONGEST_NAME: Final = 100
+"""Characters; states and names of statistics end at 255."""
 
 
 def vehicle_key(vehicle_id: str) -> str:
@@ -39,7 +42,12 @@ def vehicle_subentries(entry: JouloConfigEntry) -> list[ConfigSubentry]:
 def since_of(data: Mapping[str, Any]) -> datetime | None:
     """Return the beginning of the day since which a vehicle has its tags and chargers, in Home Assistant's zone."""
     day = data.get(CONF_SINCE)
-    return dt_util.start_of_local_day(date.fromisoformat(day)) if day else None
+    return dt_util.start_of_local_day(day_of(day)) if day else None
+
+
+def vehicle_tags(subentry: ConfigSubentry) -> frozenset[str]:
+    """Return the tags of a vehicle, as they are compared."""
+    return frozenset(comparable(tag) for tag in subentry.data.get(CONF_TAGS, ()))
 
 
 def _vehicle(subentry: ConfigSubentry) -> Vehicle:
@@ -47,7 +55,7 @@ def _vehicle(subentry: ConfigSubentry) -> Vehicle:
     return Vehicle(
         id=subentry.subentry_id,
         name=subentry.title,
-        tags=frozenset(comparable(tag) for tag in data.get(CONF_TAGS, ())),
+        tags=vehicle_tags(subentry),
         chargers=frozenset(data.get(CONF_CHARGERS, ())),
         since=since_of(data),
     )

@@ -120,6 +120,30 @@ def test_damage_deep_in_a_field_is_noticed(field: str, spoil: Spoil) -> None:
     assert restore(document, START).damaged == (field,)
 
 
+@pytest.mark.parametrize("types", [None, "session_started", 7, {}, [7]])
+def test_what_was_fired_and_cannot_be_read_is_fired_no_second_time(types: object) -> None:
+    document = DOCUMENT | {"told": {"s": types}}
+    state, damaged = restore(document, START)
+    assert damaged == ("told",)
+    assert state.announced == {"s": ("session_started", "session_completed")}
+
+
+def test_without_the_moment_of_the_first_read_events_go_on_from_the_last_one_stored() -> None:
+    assert restore(DOCUMENT | {"installed_at": "when?"}, LATER).state.announce_since == START
+
+
+def test_a_file_that_is_nested_too_deeply_costs_only_itself() -> None:
+    deep: Any = []
+    for _ in range(5000):
+        deep = [deep]
+    assert restore(DOCUMENT | {"assigned": {"s": deep}}, START).state.fleet.assigned == {}
+
+
+def test_a_name_that_no_statistic_can_have_is_left_out() -> None:
+    document = DOCUMENT | {"statistics": {"c": "A B", "d": "d_2"}}
+    assert restore(document, START).state.statistics == {"d": "d_2"}
+
+
 @pytest.mark.parametrize("document", [None, {}, DOCUMENT])
 def test_a_sound_file_has_no_damage(document: object) -> None:
     assert restore(document, START).damaged == ()

@@ -99,7 +99,7 @@ class SessionRecord:
             return _with_last_reading(listed, self.readings)
         if observed is None:
             raise LookupError("a record without a session")
-        observed = _with_last_reading(observed, self.readings)
+        observed = _with_last_reading(_with_tag_of(observed, listed), self.readings)
         # Energy only grows: the higher figure is the later one.
         if listed is not None and (listed.kwh or 0.0) > (observed.kwh or 0.0):
             return replace(observed, kwh=listed.kwh, ere_credits=listed.ere_credits)
@@ -122,8 +122,10 @@ class SessionRecord:
     @property
     def shown(self) -> ChargingSession | None:
         """The session as its charger shows it, with the last known energy where an answer left it out."""
-        observed = self.observed
-        if observed is None or observed.kwh is not None or not self.readings:
+        if self.observed is None:
+            return None
+        observed = _with_tag_of(self.observed, self.listed)
+        if observed.kwh is not None or not self.readings:
             return observed
         observed = _with_last_reading(observed, self.readings)
         return replace(observed, ere_credits=estimated_ere(observed.kwh, observed.started_at))
@@ -279,6 +281,13 @@ def with_inferred_ends(
 
 def _ended_before(session: ChargingSession, successor: ChargingSession) -> ChargingSession:
     return replace(session, ended_at=min(successor.started_at, session.started_at + MAX_OPEN))
+
+
+def _with_tag_of(session: ChargingSession, listed: ChargingSession | None) -> ChargingSession:
+    """Return a session with the tag that Joulo lists, where its charger does not show one."""
+    if session.id_tag is not None or listed is None or listed.id_tag is None:
+        return session
+    return replace(session, id_tag=listed.id_tag)
 
 
 def _with_last_reading(session: ChargingSession, readings: tuple[Reading, ...]) -> ChargingSession:

@@ -450,11 +450,13 @@ def vehicle_sums(state: HistoryState, vehicle_id: str, since: datetime) -> Sums:
     """Return what the sessions of a vehicle that have started since a moment add up to. Completed ones are counted."""
     parts = (_since(part, since) for part in _vehicle_parts(state, vehicle_id))
     sessions = [*chain.from_iterable(parts)]
+    completed = [session for session in sessions if is_completed(state, session)]
     return Sums(
         sum_known([session.kwh for session in sessions]),
         sum_known([ere_credits(session) for session in sessions]),
-        sum_known([value_of(state, session) for session in sessions]),
-        sum(is_completed(state, session) for session in sessions),
+        # What runs has no value yet, and is not one that is unknown.
+        sum_known([value_of(state, session) for session in completed]),
+        len(completed),
     )
 
 
@@ -518,7 +520,7 @@ def pending_events(state: HistoryState, charger_id: str, until: datetime) -> Ite
     charger = state.chargers.get(charger_id, _NONE)
     for session in charger.timeline:
         announced = state.announced.get(session.id, ())
-        if len(announced) == len(SessionEventType):
+        if {*announced} >= {*SessionEventType}:
             continue
         moments = (
             (SessionEventType.STARTED, session.started_at),

@@ -6,6 +6,7 @@ A field that is missing or damaged falls back to its default; the others are kep
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+import re
 from typing import Any, NamedTuple
 
 from mashumaro import field_options
@@ -21,11 +22,15 @@ from .model import (
     HistoryState,
     Meter,
     RemovedSession,
+    SessionEventType,
     SessionRecord,
 )
 from .vehicles import Fleet
 
 _COMPOUND = (Model, dict, list, tuple)
+
+_NAME = re.compile(r"[a-z0-9]+(_[a-z0-9]+)*")
+"""What the id of a statistic may consist of."""
 
 _RELOAD = timedelta(seconds=10)
 """A reload takes less, a restart of Home Assistant more."""
@@ -48,13 +53,20 @@ def restore(document: object, now: datetime) -> Restored:
     stored = parse_model(_StoredHistory)(document)
     if stored is None:
         return Restored(HistoryState(observing_since=now), () if document is None else ("all",))
-    return Restored(_state(stored, now), tuple(_damaged(document, stored)))
+    try:
+        damaged = tuple(_damaged(document, stored))
+    except RecursionError:
+        damaged = ("nested",)
+    return Restored(_state(stored, now), damaged)
 
 
 def _damaged(document: Any, stored: _StoredHistory) -> Iterator[str]:
     """Yield the keys of a document that hold more than could be read."""
+    # What cannot be read of these is taken for more than it is.
+    is_told = all(_holds_types(types) for _, types in _items(document.get("told")))
     for each in fields(stored):
-        if _extent(document.get(each.name)) > _extent(getattr(stored, each.name)):
+        is_whole = is_told or each.name != "told"
+        if not is_whole or _extent(document.get(each.name)) > _extent(getattr(stored, each.name)):
             yield each.name
 
 
@@ -77,6 +89,9 @@ def _state(stored: _StoredHistory, now: datetime) -> HistoryState:
     chargers = _chargers(stored)
     # Without a record of events that were fired, none is fired twice.
     announce_since = stored.installed_at if stored.told is not None else stored.watched_until
+    if announce_since is None and stored.last_full_read is not None:
+        # It is set with the first read of all sessions, so it was there.
+        announce_since = stored.watched_until
     return HistoryState(
         chargers=chargers,
         announced=stored.told or {},
@@ -254,7 +269,8 @@ def _parse_chargers(value: object) -> tuple[str, ...] | None:
 
 def _parse_names(value: object) -> dict[str, str]:
     names = {key: parse_text(item) for key, item in _items(value)}
-    return {key: name for key, name in names.items() if name is not None}
+    # The recorder takes no others, and one would stop the rest.
+    return {key: name for key, name in names.items() if name and _NAME.fullmatch(name)}
 
 
 def _parse_assigned(value: object) -> dict[str, str]:
@@ -264,7 +280,16 @@ def _parse_assigned(value: object) -> dict[str, str]:
 def _parse_announced(value: object) -> dict[str, tuple[str, ...]] | None:
     if not isinstance(value, dict):
         return None
-    return {session_id: _parse_texts(items) for session_id, items in _items(value)}
+    return {session_id: _parse_types(items) for session_id, items in _items(value)}
+
+
+def _parse_types(value: object) -> tuple[str, ...]:
+    """Return the event types that were fired; of what cannot be read all are taken for fired, so that none is twice."""
+    return _parse_texts(value) if _holds_types(value) else tuple(SessionEventType)
+
+
+def _holds_types(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def _sessions() -> Any:

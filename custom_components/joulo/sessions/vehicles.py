@@ -1,11 +1,13 @@
 """Whose session it is: the vehicle of each charging session, by what was said by hand, its tag, or its charger."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
+from itertools import pairwise
+from os.path import commonprefix
 from typing import NamedTuple
 
 from ..api import ChargingSession
@@ -81,15 +83,22 @@ def tag_ends(tags: Iterable[str]) -> dict[str, str]:
     A whole tag opens chargers, so it is shown nowhere.
     """
     known = {tag: comparable(tag).upper() for tag in tags}
-    ends: dict[str, str] = {}
-    for tag, text in known.items():
-        others = {other for other in known.values() if other != text}
-        longest = max(len(text) - 1, 0)
-        length = min(_SHOWN_OF_TAG, longest)
-        while length < longest and any(other.endswith(text[-length:]) for other in others):
-            length += 1
-        ends[tag] = text[-length:] if length else ""
-    return ends
+    texts = {*known.values()}
+    # Read from their ends and sorted, those that end alike stand beside each other.
+    order = sorted(text[::-1] for text in texts)
+    shared = dict.fromkeys(order, 0)
+    for one, other in pairwise(order):
+        alike = len(commonprefix((one, other)))  # noqa: RUF071 - of characters, not of paths
+        shared[one], shared[other] = max(shared[one], alike), max(shared[other], alike)
+    return {tag: _end_of(text, shared[text[::-1]], texts) for tag, text in known.items()}
+
+
+def _end_of(text: str, shared: int, texts: AbstractSet[str]) -> str:
+    """Return the end of a tag that is longer than what it shares with another, and no other tag as a whole."""
+    whole = (length for length in range(1, len(text)) if text[-length:] in texts)
+    longest = min(len(text), next(whole, len(text))) - 1
+    length = min(max(_SHOWN_OF_TAG, shared + 1), longest)
+    return text[-length:] if length > 0 else ""
 
 
 def attribute(session: ChargingSession, fleet: Fleet) -> Attribution:
