@@ -114,8 +114,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
     async_register_vehicles(hass, entry)
     entry.runtime_data.vehicles.async_start()
-    if pricer is not None:
-        pricer.async_start()
     fetcher.async_start()
     entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
@@ -123,6 +121,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         hass, _async_read_and_publish(hass, entry), "Read an account"
     )
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    if pricer is not None:
+        # Last: its threads would slow down what is awaited here.
+        pricer.async_start()
     return True
 
 
