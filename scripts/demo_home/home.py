@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 import json
 from pathlib import Path
+from time import time
 from typing import Any, Self
 
 from aiohttp import ClientError, ClientSession, ClientWebSocketResponse
@@ -67,6 +68,7 @@ class Home:
         self._name = name
         self._session = session
         self._headers: dict[str, str] = {}
+        self.tokens: Json = {}
 
     async def is_up(self) -> bool | None:
         """Return True once Home Assistant answers, None before; DemoError if another one does."""
@@ -99,13 +101,19 @@ class Home:
         client = {"client_id": f"{self.url}/"}
         owner = {"name": "Demo", "username": NAME, "password": PASSWORD, "language": language}
         code = (await self.call("POST", "/api/onboarding/users", client | owner))["auth_code"]
-        form = client | {"grant_type": "authorization_code", "code": code}
-        async with self._session.post(f"{self.url}/auth/token", data=form) as response:
-            token = (await response.json())["access_token"]
-        self._headers = {"Authorization": f"Bearer {token}"}
+        self.tokens = await self._exchange(code)
+        self._headers = {"Authorization": f"Bearer {self.tokens['access_token']}"}
         await self.call("POST", "/api/onboarding/analytics")
         redirect = {"redirect_uri": f"{self.url}/?auth_callback=1"}
         await self.call("POST", "/api/onboarding/integration", client | redirect)
+
+    async def _exchange(self, code: str) -> Json:
+        """Return tokens for the code of a log-in, as the frontend keeps them in a browser."""
+        form = {"client_id": f"{self.url}/", "grant_type": "authorization_code", "code": code}
+        async with self._session.post(f"{self.url}/auth/token", data=form) as response:
+            tokens: Json = await response.json()
+        expires = int((time() + tokens["expires_in"]) * 1000)
+        return tokens | {"hassUrl": self.url, "clientId": form["client_id"], "expires": expires}
 
     async def add_integration(self, domain: str, answers: Json) -> str:
         """Go through the set-up form of an integration and return the id of its entry."""
