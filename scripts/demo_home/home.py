@@ -67,7 +67,6 @@ class Home:
         self.url = url
         self._name = name
         self._session = session
-        self._headers: dict[str, str] = {}
         self.tokens: Json = {}
 
     async def is_up(self) -> bool | None:
@@ -89,8 +88,10 @@ class Home:
 
     async def call(self, method: str, path: str, body: Json | None = None) -> Any:
         """Return the answer of the REST API; DemoError if it is an error."""
+        token = self.tokens.get("access_token")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
         async with self._session.request(
-            method, self.url + path, json=body, headers=self._headers
+            method, self.url + path, json=body, headers=headers
         ) as response:
             if not response.ok:
                 raise DemoError(f"{method} {path}: {response.status} {await response.text()}")
@@ -102,7 +103,6 @@ class Home:
         owner = {"name": "Demo", "username": NAME, "password": PASSWORD, "language": language}
         code = (await self.call("POST", "/api/onboarding/users", client | owner))["auth_code"]
         self.tokens = await self._exchange(code)
-        self._headers = {"Authorization": f"Bearer {self.tokens['access_token']}"}
         await self.call("POST", "/api/onboarding/analytics")
         redirect = {"redirect_uri": f"{self.url}/?auth_callback=1"}
         await self.call("POST", "/api/onboarding/integration", client | redirect)
@@ -143,9 +143,8 @@ class Home:
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Connection]:
         """Open the websocket API for as long as the context lasts."""
-        token = self._headers["Authorization"].removeprefix("Bearer ")
         async with self._session.ws_connect(f"{self.url}/api/websocket", max_msg_size=0) as socket:
-            yield await Connection(socket).log_in(token)
+            yield await Connection(socket).log_in(self.tokens["access_token"])
 
 
 class Connection:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from playwright.async_api import Browser, Error, Page, async_playwright, expect
+from playwright.async_api import Browser, async_playwright, expect
 import pytest
 
 from scripts.demo_home import check, history
@@ -14,7 +14,7 @@ from scripts.demo_home.home import Connection, write_configuration
 from scripts.demo_home.service import reserved_port
 from scripts.demo_home.stage import LOG, Introduction, Stage, performance
 
-from .visitor import Visitor
+from .visitor import IS_DARK, Visitor
 
 _ROOT = Path(__file__).parents[2]
 _IMAGES = _ROOT / "docs" / "images"
@@ -27,7 +27,6 @@ _QUIET = (
     "--no-first-run",
 )
 
-_IS_DARK = "document.querySelector('home-assistant')?.hass?.themes?.darkMode"
 _OF_EVERY_PLATFORM = "Failed to load integration for translation: Invalid domain"
 """Home Assistant warns of each, of whatever integration, when its language changes."""
 
@@ -131,28 +130,13 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncGenerator[Visit]:
         visitor = await visitor_of(chromium, stage, width, scheme)
         visitors.append(visitor)
         await visitor.log_in()
-        assert await _is_dark(visitor.page) is (scheme == "dark")
+        assert await visitor.page.evaluate(IS_DARK) is (scheme == "dark")
         return visitor
 
     yield visit
     for visitor in visitors:
         await visitor.page.context.close()
         assert visitor.complaints == []
-
-
-async def _is_dark(page: Page) -> bool:
-    """Return whether Home Assistant shows its dark colours.
-
-    It fails to choose them where its themes come before its page is ready, so the page is loaded again.
-    """
-    for _ in range(5):
-        try:
-            await page.wait_for_function(f"{_IS_DARK} !== undefined", timeout=10_000)
-            break
-        except Error:
-            await page.reload()
-    dark: bool = await page.evaluate(_IS_DARK)
-    return dark
 
 
 async def visitor_of(chromium: Browser, stage: Stage, width: Width, scheme: Scheme) -> Visitor:

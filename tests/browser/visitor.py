@@ -5,10 +5,12 @@ import json
 import re
 from typing import Self
 
-from playwright.async_api import ConsoleMessage, Error, Locator, Page
+from playwright.async_api import ConsoleMessage, Error, Locator, Page, TimeoutError as TooLate
 
 from scripts.demo_home.stage import Stage
 
+IS_DARK = "document.querySelector('home-assistant')?.hass?.themes?.darkMode"
+"""Whether Home Assistant has chosen its dark colours; undefined before."""
 _ICONS_OF_OTHERS = "/api/brands/"
 """Home Assistant loads them from the internet."""
 _NOT_OURS = ("disconnected", "Cannot read properties of null (reading 'darkMode')")
@@ -32,13 +34,25 @@ class Visitor:
         """Be known to Home Assistant from the first page on, and wait until it is there."""
         tokens = json.dumps(json.dumps(self.stage.home.tokens))
         await self.page.context.add_init_script(f"localStorage.hassTokens = {tokens}")
-        await self.page.goto(self.stage.home.url)
+        await self.open("")
         await self.page.wait_for_function("document.querySelector('home-assistant')?.hass?.user")
         return self
 
     async def open(self, path: str) -> None:
-        """Open a page of Home Assistant by its path."""
+        """Open a page of Home Assistant by its path, in the colours that the browser asks for.
+
+        Home Assistant fails to choose them where its themes come before its page is ready: then again.
+        """
         await self.page.goto(f"{self.stage.home.url}/{path}")
+        for attempts_left in reversed(range(5)):
+            try:
+                await self.page.wait_for_function(f"{IS_DARK} !== undefined", timeout=10_000)
+            except TooLate:
+                if not attempts_left:
+                    raise
+                await self.page.reload()
+            else:
+                return
 
     def section(self, title: str) -> Locator:
         """Return the part of a dashboard below a heading."""
