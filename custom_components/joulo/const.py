@@ -23,3 +23,7 @@ EURO_PER_ERE: Final = "EUR/ERE"
 
 EVENT_KEY: Final = "charging_session"
 """Key of a charger's event entity; the publisher looks up whether that is disabled."""
+
+SUBENTRY_DER_CONNECT: Final = "der_connect"
+"""Type of the subentry that holds an account's credentials of DER Connect, and its unique id."""
+CONF_TOKEN_URL: Final = "token_url"  # noqa: S105 - the name of a field
