@@ -60,7 +60,7 @@ const TEXTS = {
   download: ["Download", "Downloaden"],
   print: ["Print", "Afdrukken"],
   statement: ["Charging sessions", "Laadsessies"],
-  price: ["Price per kWh", "Prijs per kWh"],
+  price: ["Average price per kWh", "Gemiddelde prijs per kWh"],
   before: ["{year}: {total}", "{year}: {total}"],
   none: ["No charging sessions in this period.", "Geen laadsessies in deze periode."],
   loading: ["The sessions are being read …", "De sessies worden gelezen …"],
@@ -173,7 +173,7 @@ export class SessionsCard {
   #before = [];
   #error = null;
   #isLoading = true;
-  #seen = "";
+  #seen = new Map();
   #lastProgress = "";
   #asked = 0;
   #timer;
@@ -223,13 +223,12 @@ export class SessionsCard {
       const [year, month] = dayOf(new Date(), hass.config.time_zone);
       Object.assign(this.#view, { year, month });
     }
-    const seen = this.#fingerprint();
-    if (seen !== this.#seen || hass.language !== language) {
-      this.#seen = seen;
-      this.#load();
-    } else if (this.#progress !== this.#lastProgress && !this.#isLoading) {
+    if (this.#hasNews()) this.#load();
+    else if (
+      hass.language !== language ||
+      (this.#progress !== this.#lastProgress && !this.#isLoading)
+    )
       this.#draw();
-    }
   }
 
   // What there is
@@ -249,13 +248,20 @@ export class SessionsCard {
       .sort((one, other) => one.name.localeCompare(other.name));
   }
 
-  /** Return a text that changes when a session has been completed, corrected or given to another vehicle. */
-  #fingerprint() {
+  /** Whether a session has been completed, corrected or given to another vehicle since this was last asked. */
+  #hasNews() {
     const telling = /^(total_(energy|ere|cost)|last_session_.+|charging_session|active_vehicle)$/;
-    return Object.values(this.#hass.entities)
+    const ids = Object.values(this.#hass.entities)
       .filter((each) => each.platform === DOMAIN && telling.test(each.translation_key))
-      .map(({ entity_id }) => this.#hass.states[entity_id]?.state)
-      .join();
+      .map(({ entity_id }) => entity_id);
+    const news = ids.filter((id) => {
+      const state = this.#hass.states[id]?.state;
+      // While Joulo or the integration is away, nothing is news.
+      return state && state !== "unavailable" && state !== this.#seen.get(id);
+    });
+    for (const id of news) this.#seen.set(id, this.#hass.states[id].state);
+    const isFirst = !this.#asked;
+    return isFirst || news.length > 0;
   }
 
   /** What is known of the sessions that run, as a text that changes with it. */
@@ -897,8 +903,9 @@ export class SessionsCard {
         element(tag, {}, first),
         columns.map((column) => element(tag, {}, of(column) ?? "")),
       );
-    const energy = sumOf(rows, FIGURES.energy);
-    const cost = sumOf(rows, FIGURES.cost);
+    const priced = rows.filter(({ cost_eur }) => cost_eur !== null);
+    const energy = sumOf(priced, FIGURES.energy);
+    const cost = sumOf(priced, FIGURES.cost);
     const price =
       energy && cost !== null ? `${this.#amount(cost / energy, FIGURES.cost)}/kWh` : "–";
     const account = devicesOf(this.#hass).find(isAccount)?.name;
