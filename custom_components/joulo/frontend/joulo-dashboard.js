@@ -418,7 +418,7 @@ const CARD = {
   get description() {
     return textsIn(document.documentElement.lang).sessions_description;
   },
-  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/first-look.md",
+  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/dashboard.md",
 };
 
 const OFFER = {
@@ -429,7 +429,7 @@ const OFFER = {
   get description() {
     return textsIn(document.documentElement.lang).description;
   },
-  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/first-look.md",
+  documentationURL: "https://github.com/ha-joulo/ha-joulo/blob/main/docs/dashboard.md",
 };
 
 /** Offer the dashboard and the card, once: an open page loads this module again after an update. */
