@@ -168,5 +168,6 @@ def async_der_connect_client(
 
     Each has a token of its own: one lasts for an hour, and hours lie between two reads.
     """
-    credentials = der_connect_credentials(entry)
-    return credentials and DerConnectClient(async_get_clientsession(hass), credentials)
+    if (credentials := der_connect_credentials(entry)) is None:
+        return None
+    return DerConnectClient(async_get_clientsession(hass), credentials)
