@@ -32,7 +32,8 @@ from .clients import (
     async_join_account,
     clean_token,
 )
-from .const import CONF_ADVANCED, DOMAIN
+from .const import CONF_ADVANCED, DOMAIN, SUBENTRY_DER_CONNECT
+from .der_connect_flow import DerConnectFlow
 from .devices import charger_ids
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class JouloConfigFlow(ConfigFlow, domain=DOMAIN):
     def async_get_supported_subentry_types(
         cls, config_entry: JouloConfigEntry
     ) -> dict[str, type[ConfigSubentryFlow]]:
-        return {SUBENTRY_VEHICLE: VehicleFlow}
+        return {SUBENTRY_VEHICLE: VehicleFlow, SUBENTRY_DER_CONNECT: DerConnectFlow}
 
     @override
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:

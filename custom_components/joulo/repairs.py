@@ -22,10 +22,11 @@ from homeassistant.helpers.selector import (
 from homeassistant.util import dt as dt_util
 import probatio
 
-from .const import DOMAIN
+from .const import DOMAIN, SUBENTRY_DER_CONNECT
 from .data import JouloConfigEntry
+from .der_connect_flow import async_try_credentials, credentials_form, entered_credentials
 from .history import SessionHistory
-from .issues import TAKEN_OVER, UNKNOWN_TAG
+from .issues import DER_CONNECT_AUTH, TAKEN_OVER, UNKNOWN_TAG
 from .localizer import async_localizer
 from .sessions import queries, transitions
 from .sessions.vehicles import comparable, tag_hash
@@ -49,6 +50,8 @@ async def async_create_fix_flow(
     """Return the fix flow of an issue; `data` names its account."""
     data = data or {}
     entry_id = str(data.get("entry_id"))
+    if issue_id.startswith(DER_CONNECT_AUTH):
+        return DerConnectAuthFlow(entry_id)
     if issue_id.startswith(UNKNOWN_TAG):
         return UnknownTagFlow(entry_id, str(data.get("tag_hash")))
     flow = TakenOverFlow if issue_id.startswith(TAKEN_OVER) else UnlistedSessionsFlow
@@ -138,6 +141,43 @@ class UnknownTagFlow(RepairsFlow):
     def _tag(self, entry: JouloConfigEntry) -> str | None:
         uses = queries.tag_uses(entry.runtime_data.history.state)
         return next((use.tag for use in uses if tag_hash(use.tag) == self._tag_hash), None)
+
+
+class DerConnectAuthFlow(RepairsFlow):
+    """Asks for other credentials of DER Connect, which has refused those that it has."""
+
+    def __init__(self, entry_id: str) -> None:
+        """Prepare to change the credentials of an account."""
+        self._entry_id = entry_id
+
+    async def async_step_init(self, _user_input: dict[str, Any] | None = None) -> RepairsFlowResult:
+        """Ask at once."""
+        return await self.async_step_credentials()
+
+    async def async_step_credentials(
+        self, user_input: dict[str, Any] | None = None
+    ) -> RepairsFlowResult:
+        """Ask until the credentials work; the reload that follows deletes the issue."""
+        entry: JouloConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
+        known = entry.get_subentries_of_type(SUBENTRY_DER_CONNECT) if entry else []
+        if entry is None or not known:
+            return self.async_abort(reason="not_set_up")
+        problem = None
+        if user_input is not None:
+            data = entered_credentials(user_input)
+            problem = await async_try_credentials(self.hass, data)
+            if problem is None:
+                self.hass.config_entries.async_update_subentry(entry, known[0], data=data)
+                return self.async_create_entry(data={})
+        return self.async_show_form(
+            step_id="credentials",
+            data_schema=credentials_form(known[0].data),
+            errors={"base": problem.key} if problem else {},
+            description_placeholders={
+                "account": entry.title,
+                **(problem.placeholders if problem else {}),
+            },
+        )
 
 
 class TakenOverFlow(ConfirmRepairFlow):

@@ -1,26 +1,38 @@
 """Adds and changes the vehicles of an account: subentries, in the user interface."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+import logging
+from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import (
+    SOURCE_RECONFIGURE,
     ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
-from homeassistant.const import CONF_NAME
+from homeassistant.const import CONF_ENTITY_ID, CONF_NAME, UnitOfEnergy
 from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     DateSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
     SelectSelectorMode,
     TextSelector,
 )
+from homeassistant.util import dt as dt_util
 import probatio
 
+from .api import JouloError, JouloNotFoundError, JouloScopeError
+from .clients import async_der_connect_client, clean_token, der_connect_credentials
+from .der_connect import DerConnectClient, DerConnectRefusedError
+from .der_connect_flow import Problem, problem_of
 from .devices import charger_ids, charger_names
 from .localizer import async_localizer
 from .price import day_of
@@ -39,20 +51,48 @@ if TYPE_CHECKING:
     from .data import JouloConfigEntry
 
 
+_LOGGER = logging.getLogger(__name__)
+
+CONF_CAPTURE: Final = "capture"
+CONF_BATTERY_CAPACITY: Final = "battery_capacity"
+_FIELDS = {
+    CONF_BATTERY_CAPACITY: CONF_BATTERY_CAPACITY,
+    "battery_capacity_elsewhere": CONF_BATTERY_CAPACITY,
+    "entity_taken": CONF_ENTITY_ID,
+    "no_access": CONF_ENTITY_ID,
+    "not_supported": CONF_CAPTURE,
+    "unknown_entity": CONF_ENTITY_ID,
+}
+"""Fields that errors stand at; the others concern all of it."""
+_CAPACITY = NumberSelector(
+    NumberSelectorConfig(
+        min=5,
+        max=250,
+        step="any",
+        mode=NumberSelectorMode.BOX,
+        unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    )
+)
+_TRIAL = timedelta(days=1)
+
+
 class VehicleFlow(ConfigSubentryFlow):
     """Handle what a user enters about a vehicle."""
 
+    _name: str
+    _data: dict[str, Any]
+
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask about a new vehicle."""
-        return self._ask("user", user_input, None)
+        return await self._async_ask("user", user_input, None)
 
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Ask what has changed about a vehicle."""
-        return self._ask("reconfigure", user_input, self._get_reconfigure_subentry())
+        return await self._async_ask("reconfigure", user_input, self._get_reconfigure_subentry())
 
-    def _ask(
+    async def _async_ask(
         self, step_id: str, user_input: dict[str, Any] | None, vehicle: ConfigSubentry | None
     ) -> SubentryFlowResult:
         """Show the form until it fits the other vehicles, then add the vehicle or change it."""
@@ -66,9 +106,10 @@ class VehicleFlow(ConfigSubentryFlow):
             name, data = user_input[CONF_NAME].strip(), _data_of(user_input)
             errors, placeholders = _conflicts(entry, vehicle, name, data)
             if not errors:
-                if vehicle is None:
-                    return self.async_create_entry(title=name, data=data)
-                return self.async_update_and_abort(entry, vehicle, title=name, data=data)
+                self._name, self._data = name, data
+                if der_connect_credentials(entry) is not None:
+                    return await self.async_step_der_connect()
+                return self._finish(vehicle.data.get(CONF_ENTITY_ID) if vehicle else None)
         known = {CONF_NAME: vehicle.title, **vehicle.data} if vehicle else {}
         return self.async_show_form(
             step_id=step_id,
@@ -78,6 +119,69 @@ class VehicleFlow(ConfigSubentryFlow):
             errors=errors,
             description_placeholders=placeholders,
         )
+
+    def _finish(self, entity_id: str | None) -> SubentryFlowResult:
+        """Add the vehicle, or change it; its id at DER Connect is kept also while that is not set up."""
+        data = self._data | ({CONF_ENTITY_ID: entity_id} if entity_id else {})
+        if (vehicle := self._vehicle()) is None:
+            return self.async_create_entry(title=self._name, data=data)
+        return self.async_update_and_abort(self._get_entry(), vehicle, title=self._name, data=data)
+
+    def _vehicle(self) -> ConfigSubentry | None:
+        """Return the vehicle that is changed; None for a new one."""
+        return self._get_reconfigure_subentry() if self.source == SOURCE_RECONFIGURE else None
+
+    async def async_step_der_connect(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Ask which car it is at DER Connect, and have its sessions recorded there."""
+        vehicle = self._vehicle()
+        known = vehicle.data.get(CONF_ENTITY_ID) if vehicle else None
+        errors: dict[str, str] = {}
+        placeholders: Mapping[str, str] = {}
+        if user_input is not None:
+            entity_id = clean_token(user_input.get(CONF_ENTITY_ID, ""))
+            problem = await self._async_connect(entity_id, known, user_input)
+            if problem is None:
+                return self._finish(entity_id)
+            errors = {_FIELDS.get(problem.key, "base"): problem.key}
+            placeholders = problem.placeholders
+        suggested = user_input or {CONF_ENTITY_ID: known or ""}
+        is_capacity_asked = CONF_BATTERY_CAPACITY in {*errors, *(user_input or ())}
+        form = _car_form(is_new=known is None, is_capacity_asked=is_capacity_asked)
+        return self.async_show_form(
+            step_id="der_connect",
+            data_schema=self.add_suggested_values_to_schema(form, suggested),
+            errors=errors,
+            description_placeholders={"name": self._name, **placeholders},
+        )
+
+    async def _async_connect(
+        self, entity_id: str, known: str | None, user_input: Mapping[str, Any]
+    ) -> Problem | None:
+        """Switch the recording on if that is wanted, and see that the car can be read; return what is wrong."""
+        entry: JouloConfigEntry = self._get_entry()
+        captures = user_input[CONF_CAPTURE]
+        if not entity_id or (entity_id == known and not captures):
+            return None
+        for other in _others(entry, self._vehicle()):
+            if other.data.get(CONF_ENTITY_ID, "").casefold() == entity_id.casefold():
+                return Problem("entity_taken", {"vehicle": other.title})
+        if (client := async_der_connect_client(self.hass, entry)) is None:
+            return Problem("invalid_auth")
+        capacity = user_input.get(CONF_BATTERY_CAPACITY)
+        try:
+            if capacity is not None:
+                await _async_tell_capacity(client, entity_id, capacity)
+            if captures:
+                await client.capture_charge_sessions(entity_id)
+            await client.charge_sessions(entity_id, dt_util.utcnow() - _TRIAL)
+        except JouloError as error:
+            return _problem_with_car(error)
+        except Exception:
+            _LOGGER.exception("Unexpected error while trying a car at DER Connect")
+            return Problem("unknown")
+        return None
 
     def _form(self, entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> probatio.Schema:
         registry = dr.async_get(self.hass)
@@ -137,6 +241,45 @@ class VehicleFlow(ConfigSubentryFlow):
             yield SelectOptionDict(value=own.get(key, use.tag), label=label)
         for tag in stored:
             yield SelectOptionDict(value=tag, label=localizer.text("tag", end=ends[tag]))
+
+
+class _CapacityElsewhereError(JouloError):
+    """The capacity of the battery cannot be told at the address where we expect it."""
+
+
+async def _async_tell_capacity(client: DerConnectClient, entity_id: str, kwh: float) -> None:
+    try:
+        await client.set_battery_capacity(entity_id, kwh)
+    except JouloNotFoundError:
+        # The address is a guess, and the car was found just before.
+        raise _CapacityElsewhereError from None
+
+
+def _problem_with_car(error: JouloError) -> Problem:
+    """Return the text of an error that concerns one car, or else the account."""
+    match error:
+        case _CapacityElsewhereError():
+            return Problem("battery_capacity_elsewhere")
+        case DerConnectRefusedError(is_about_capacity=True):
+            return Problem(CONF_BATTERY_CAPACITY)
+        case DerConnectRefusedError(reason=reason):
+            return Problem("not_supported", {"reason": reason or "?"})
+        case JouloNotFoundError():
+            return Problem("unknown_entity")
+        case JouloScopeError():
+            return Problem("no_access")
+    return problem_of(error)
+
+
+def _car_form(*, is_new: bool, is_capacity_asked: bool) -> probatio.Schema:
+    """Return the form of a car. What is recorded already need not be switched on again."""
+    form: dict[Any, Any] = {
+        probatio.Optional(CONF_ENTITY_ID): TextSelector(),
+        probatio.Required(CONF_CAPTURE, default=is_new): BooleanSelector(),
+    }
+    if is_capacity_asked:
+        form[probatio.Optional(CONF_BATTERY_CAPACITY)] = _CAPACITY
+    return probatio.Schema(form)
 
 
 def _others(entry: JouloConfigEntry, vehicle: ConfigSubentry | None) -> list[ConfigSubentry]:
