@@ -82,6 +82,7 @@ def test_what_is_stored_is_read_again() -> None:
             "never read": Car(vehicle_id="id3"),
         },
         next_read=START + HOUR,
+        not_before=START + HOUR,
         refused="abc",
     )
     document = json.loads(json.dumps(cars_to_stored(records)))

@@ -1,6 +1,6 @@
 """The same energy twice: which of Joulo's sessions a car tells of, and what it has charged elsewhere."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -70,7 +70,7 @@ def of_zoe(
 
 
 def without_card(
-    session: ChargingSession, cars: dict[str, tuple[CarSession, ...]], *vehicles: Vehicle
+    session: ChargingSession, cars: Mapping[str, tuple[CarSession, ...]], *vehicles: Vehicle
 ) -> tuple[Attribution, Matching]:
     """Return whose a session without a card is, and the match."""
     found = match([session], (), Fleet(vehicles or (ZOE, ID3)), cars)
@@ -279,6 +279,16 @@ def test_of_two_cars_that_fit_in_time_the_one_with_the_energy_has_it() -> None:
     )
     assert whose == CAR
     assert [each.id for each in found.cars["id3"].elsewhere] == ["b"]
+
+
+def test_a_guest_at_the_other_charger_does_not_take_a_session_away() -> None:
+    """The guest's lasts longer and so covers more of what the car tells; its energy is another."""
+    guest = at_home("guest", -4, 12, kwh=60, tag=None, charger_id="drive")
+    session = at_home(tag=None)
+    evening, night = by_car("evening", -0.5, 2, kwh=4), by_car("night", 2.5, 1.5, kwh=5)
+    found = match([guest, session], (), Fleet((ZOE,)), {"zoe": (evening, night)})
+    assert found.fleet.matches == {"s": "zoe"}
+    assert found.cars["zoe"].matched == {"evening": "s", "night": "s"}
 
 
 def test_a_car_that_has_its_own_session_does_not_fit_another() -> None:

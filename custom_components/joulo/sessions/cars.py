@@ -31,10 +31,14 @@ class Car:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarRecords:
-    """All cars of an account by their ids at DER Connect, and when the service may be asked again."""
+    """All cars of an account by their ids at DER Connect, and when the service is asked again.
+
+    `not_before` is set where the service, or a fault of it, asks for a wait.
+    """
 
     cars: Mapping[str, Car] = field(default_factory=dict)
     next_read: datetime | None = None
+    not_before: datetime | None = None
     refused: str | None = None
     """Digest of the credentials that the service has refused."""
 
@@ -83,6 +87,7 @@ def restore_cars(document: object) -> RestoredCars:
         CarRecords(
             cars=cars,
             next_read=parse_datetime(stored.get("next_read")),
+            not_before=parse_datetime(stored.get("not_before")),
             refused=parse_text(stored.get("refused")),
         ),
         is_damaged=not isinstance(items, dict)
@@ -127,6 +132,7 @@ def cars_to_stored(records: CarRecords) -> dict[str, Any]:
             for key, car in records.cars.items()
         },
         "next_read": _format(records.next_read),
+        "not_before": _format(records.not_before),
         "refused": records.refused,
     }
 

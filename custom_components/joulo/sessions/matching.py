@@ -1,11 +1,11 @@
 """Which of Joulo's sessions a car tells of too, so that no energy counts twice. Pure functions, no state."""
 
 from bisect import bisect_right
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, chain
 from math import fsum, inf
 from typing import NamedTuple
 
@@ -67,18 +67,19 @@ class _Spans:
         self._latest = [*accumulate((span.end for span in self._spans), max)]
         """The latest end of all spans up to each: where that is past, no earlier one lasts."""
 
-    def best(self, car: CarSession, *, together: bool) -> ChargingSession | None:
-        """Return the session that a car's session fits best, if it covers at least half of that.
+    def best(self, car: CarSession) -> ChargingSession | None:
+        """Return the session that a car's session fits best, if all together cover at least half of that.
 
-        `together` lets all sessions cover it: of one vehicle, whose charger may have told one charge in pieces.
+        They are of one vehicle, whose charger may have told one charge in pieces.
         """
         found = [*self._during(car)][::-1]
-        if not together:
-            found = [span for span in found if _is_half(car, span.overlap(car))]
-        elif not _is_half(car, _covered(car, found)):
+        if not _is_half(car, _covered(car, found)):
             return None
-        best = max(found, key=lambda span: span.fitness(car), default=None)
-        return best.session if best else None
+        return max(found, key=lambda span: span.fitness(car)).session
+
+    def covering(self, car: CarSession) -> Iterator[_Span]:
+        """Yield the spans that cover at least half of a car's session, each by itself."""
+        return (span for span in self._during(car) if _is_half(car, span.overlap(car)))
 
     def _during(self, car: CarSession) -> Iterator[_Span]:
         """Yield the spans that share a moment with a car's session, newest first."""
@@ -117,10 +118,12 @@ def match(
     """Return which of Joulo's sessions the cars tell of, by the sessions of each by its vehicle.
 
     A session of Joulo's that is a vehicle's already needs the time alone: a car charges in one place at a time.
-    One that nobody has claimed becomes a vehicle's if its car tells the energy too, and no other car does.
+    One that nobody has claimed becomes a vehicle's if its car tells the energy too, and no other car does: of
+    several in that time, a guest's at the other charger perhaps, the energy tells which.
     `active` are the ids of sessions that go on. The fleet is the given one where nothing has changed.
     """
-    spans = [_span(session, is_active=session.id in active) for session in sessions]
+    # Without cars there is nothing to look for, however long the history is.
+    spans = [_span(each, is_active=each.id in active) for each in (sessions if cars else ())]
     found = {each.id: _Car(each, cars[each.id]) for each in fleet.vehicles if each.id in cars}
     claimed, unclaimed = _sorted_out(spans, replace(fleet, matches={}))
     for vehicle_id, car in found.items():
@@ -150,7 +153,7 @@ class _Car:
         """Match the rest with sessions that are the vehicle's."""
         spans = _Spans(own)
         for car in self.rest():
-            if (session := spans.best(car, together=True)) is not None:
+            if (session := spans.best(car)) is not None:
                 self.matched[car.id] = session.id
 
     def result(self) -> CarMatch:
@@ -187,24 +190,46 @@ def _span(session: ChargingSession, *, is_active: bool) -> _Span:
 def _match_by_energy(cars: Mapping[str, _Car], unclaimed: Iterable[_Span]) -> dict[str, str]:
     """Match the rest of all cars with sessions that nobody has claimed; return whose those are, by their ids."""
     spans = _Spans(unclaimed)
-    sessions: dict[str, ChargingSession] = {}
-    told: defaultdict[str, defaultdict[str, list[CarSession]]] = defaultdict(
-        lambda: defaultdict(list)
-    )
-    for vehicle_id, car in cars.items():
-        for each in car.rest():
-            best = spans.best(each, together=False)
-            if best is not None and is_there(car.vehicle, best.started_at):
-                sessions[best.id] = best
-                told[best.id][vehicle_id].append(each)
+    told = {vehicle_id: _told_by(car, spans) for vehicle_id, car in cars.items()}
+    tellers = Counter(chain.from_iterable(told.values()))
     matches: dict[str, str] = {}
-    for session_id, by_car in told.items():
-        fitting = [key for key, parts in by_car.items() if _fits(sessions[session_id], parts)]
-        if len(fitting) == 1:
-            (vehicle_id,) = fitting
-            matches[session_id] = vehicle_id
-            cars[vehicle_id].matched |= {each.id: session_id for each in by_car[vehicle_id]}
+    for vehicle_id, by_session in told.items():
+        for session_id, parts in by_session.items():
+            if tellers[session_id] == 1:
+                matches[session_id] = vehicle_id
+                cars[vehicle_id].matched |= dict.fromkeys((each.id for each in parts), session_id)
     return matches
+
+
+def _told_by(car: _Car, spans: _Spans) -> Mapping[str, Sequence[CarSession]]:
+    """Return the parts of each session that a car tells with its energy, by the id of the session."""
+    covering = {
+        each: [
+            span for span in spans.covering(each) if is_there(car.vehicle, span.session.started_at)
+        ]
+        for each in car.rest()
+    }
+    fitting = _fitting(covering)
+    # Where the energy of several fits, the times decide.
+    best = {
+        each: [max(found, key=lambda span, each=each: span.fitness(each))]
+        for each, among in covering.items()
+        if (found := [span for span in among if span.session.id in fitting])
+    }
+    return _fitting(best)
+
+
+def _fitting(
+    covering: Mapping[CarSession, Iterable[_Span]],
+) -> Mapping[str, Sequence[CarSession]]:
+    """Return the parts of each session whose energy they hold together, by the id of the session."""
+    parts: defaultdict[str, list[CarSession]] = defaultdict(list)
+    sessions: dict[str, ChargingSession] = {}
+    for each, among in covering.items():
+        for span in among:
+            sessions[span.session.id] = span.session
+            parts[span.session.id].append(each)
+    return {key: told for key, told in parts.items() if _fits(sessions[key], told)}
 
 
 def _fits(session: ChargingSession, parts: Sequence[CarSession]) -> bool:
