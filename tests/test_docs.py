@@ -18,6 +18,7 @@ from custom_components.joulo.calendar import CHARGER_CALENDARS
 from custom_components.joulo.event import CHARGER_EVENTS
 from custom_components.joulo.sensor import (
     ACCOUNT_SENSORS,
+    CAR_SENSORS,
     CHARGER_SENSORS,
     LAST_SESSION_SENSORS,
     VEHICLE_SENSORS,
@@ -254,6 +255,7 @@ _OF_A_CHARGER: dict[Platform, tuple[EntityDescription, ...]] = {
 }
 OF_A_VEHICLE = {
     *(described(Platform.SENSOR, description) for description in VEHICLE_SENSORS),
+    *(described(Platform.SENSOR, description) for description in CAR_SENSORS),
     *(described(Platform.BINARY_SENSOR, description) for description in VEHICLE_BINARY_SENSORS),
 }
 OF_A_CHARGER = {
