@@ -146,7 +146,7 @@ def _der_connect(data: JouloData) -> dict[str, Any]:
     """Return how the reading of the cars goes, and what came of it: how many sessions, and how many were elsewhere."""
     records, state = data.der_connect.records, data.history.state
     return {
-        "is_refused": records.refused is not None,
+        "is_refused": records.is_refused,
         "next_read": records.next_read,
         "not_before": records.not_before,
         "cars": [

@@ -83,7 +83,8 @@ def test_what_is_stored_is_read_again() -> None:
         },
         next_read=START + HOUR,
         not_before=START + HOUR,
-        refused="abc",
+        credentials="abc",
+        is_refused=True,
     )
     document = json.loads(json.dumps(cars_to_stored(records)))
     assert restore_cars(document) == (records, False)

@@ -33,14 +33,15 @@ class Car:
 class CarRecords:
     """All cars of an account by their ids at DER Connect, and when the service is asked again.
 
-    `not_before` is set where the service, or a fault of it, asks for a wait.
+    `not_before` is set where the service, or a fault of it, asks for a wait. `credentials` is a digest of those with
+    which it was asked last.
     """
 
     cars: Mapping[str, Car] = field(default_factory=dict)
     next_read: datetime | None = None
     not_before: datetime | None = None
-    refused: str | None = None
-    """Digest of the credentials that the service has refused."""
+    credentials: str | None = None
+    is_refused: bool = False
 
 
 def merged(known: CarSessions, read: Iterable[CarSession]) -> CarSessions:
@@ -88,7 +89,8 @@ def restore_cars(document: object) -> RestoredCars:
             cars=cars,
             next_read=parse_datetime(stored.get("next_read")),
             not_before=parse_datetime(stored.get("not_before")),
-            refused=parse_text(stored.get("refused")),
+            credentials=parse_text(stored.get("credentials")),
+            is_refused=stored.get("is_refused") is True,
         ),
         is_damaged=not isinstance(items, dict)
         or not all(is_whole for _, is_whole in parsed.values()),
@@ -133,7 +135,8 @@ def cars_to_stored(records: CarRecords) -> dict[str, Any]:
         },
         "next_read": _format(records.next_read),
         "not_before": _format(records.not_before),
-        "refused": records.refused,
+        "credentials": records.credentials,
+        "is_refused": records.is_refused,
     }
 
 

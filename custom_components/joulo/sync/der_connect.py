@@ -107,12 +107,16 @@ class DerConnectReader:
             self._is_stored_by_later_version = True
             return
         restored = await self._hass.async_add_executor_job(restore_cars, document)
+        self._records = self._with_owners(restored.records)
         if restored.is_damaged:
             _LOGGER.warning(
                 "The file %s is damaged. What can be read of it is kept, and DER Connect is asked for the rest",
                 self._store.path,
             )
-        self._records = self._with_owners(restored.records)
+            # At once.
+            self._records = replace(self._records, next_read=None)
+        if self._records != restored.records:
+            await self._async_save()
         self._tell_history()
 
     def _with_owners(self, records: CarRecords) -> CarRecords:
@@ -150,15 +154,22 @@ class DerConnectReader:
         """
         self._show = show
         digest = self._digest()
-        is_refused = digest is not None and digest == self._records.refused
+        if digest is not None and digest != self._records.credentials:
+            # What was told to those of before is no reason to wait with these.
+            self._records = replace(
+                self._records,
+                credentials=digest,
+                is_refused=False,
+                next_read=None,
+                not_before=None,
+            )
+        is_refused = digest is not None and self._records.is_refused
         if is_refused:
             async_raise_der_connect_auth(self._hass, self._entry)
         else:
             async_clear_der_connect_auth(self._hass, self._entry)
         if digest is None or is_refused or self._is_stored_by_later_version:
             return
-        if self._records.refused is not None:
-            self._records = replace(self._records, refused=None, next_read=None, not_before=None)
         self._tell_readable(
             {each for each, entity_id in self._entity_ids.items() if self._is_read(entity_id)}
         )
@@ -166,7 +177,7 @@ class DerConnectReader:
         self._async_begin()
 
     def _digest(self) -> str | None:
-        """Return a digest of the credentials; None without them."""
+        """Return a digest of the credentials, by which a refusal outlives a restart; None without them."""
         credentials = der_connect_credentials(self._entry)
         if credentials is None:
             return None
@@ -187,7 +198,7 @@ class DerConnectReader:
         """Read all cars if the last read is old, else those that are new; the schedule goes on over restarts."""
         now = dt_util.utcnow()
         next_read = _plausible(self._records.next_read, now)
-        new = self._entity_ids.keys() - {car.vehicle_id for car in self._records.cars.values()}
+        new = {key for key, each in self._entity_ids.items() if each not in self._records.cars}
         if next_read <= now:
             self._async_read_all(now)
         elif new and _plausible(self._records.not_before, now) <= now:
@@ -226,7 +237,7 @@ class DerConnectReader:
             self._records,
             next_read=not_before or next_read,
             not_before=not_before,
-            refused=self._digest() if outcome.is_refused else None,
+            is_refused=outcome.is_refused,
         )
         self._tell_history()
         readable = frozenset() if outcome.is_refused else self._readable - {*vehicle_ids}
@@ -235,6 +246,10 @@ class DerConnectReader:
             async_raise_der_connect_auth(self._hass, self._entry)
         else:
             self._async_schedule(not_before or next_read)
+        await self._async_save()
+
+    async def _async_save(self) -> None:
+        """Store the records. The document is made in a thread."""
         document = await self._hass.async_add_executor_job(cars_to_stored, self._records)
         await self._store.async_save(document)
 
