@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 
 from custom_components.joulo.api import ChargingSession
+from custom_components.joulo.der_connect.models import CarSession
 from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCharger, SimulatedSession
 
 NEIGHBOUR_TOKEN = "joulo_neighbour"
@@ -46,3 +47,29 @@ def neighbour(*nicknames: str, token: str = NEIGHBOUR_TOKEN) -> SimulatedAccount
     for nickname in nicknames:
         account.add_charger(SimulatedCharger(nickname=nickname))
     return account
+
+
+def car_session(
+    session_id: str,
+    start: datetime,
+    end: datetime | None,
+    *,
+    kwh: float | None = None,
+    created: datetime | None = None,
+    label: str | None = None,
+    soc: tuple[float | None, float | None] = (None, None),
+) -> CarSession:
+    """Return a session as a car has recorded it, with no figure unless one is given."""
+    return CarSession(
+        id=session_id,
+        created_at=created,
+        started_at=start,
+        ended_at=end,
+        energy_kwh=kwh,
+        average_power_kw=None,
+        soc_start=soc[0],
+        soc_end=soc[1],
+        range_start_km=None,
+        range_end_km=None,
+        label=label,
+    )

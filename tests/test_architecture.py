@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     **dict.fromkeys(PLATFORMS, GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "entity"}),
     "repairs": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "switching", "vehicles"},
-    "diagnostics": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
+    "diagnostics": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "vehicles"},
     "services": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "statement"},
 }
 """By module or package: those of the others that it may import. `__init__` may import all of them.

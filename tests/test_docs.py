@@ -19,6 +19,7 @@ from custom_components.joulo.calendar import CHARGER_CALENDARS, VEHICLE_CALENDAR
 from custom_components.joulo.event import CHARGER_EVENTS
 from custom_components.joulo.sensor import (
     ACCOUNT_SENSORS,
+    CAR_SENSORS,
     CHARGER_SENSORS,
     LAST_SESSION_SENSORS,
     VEHICLE_SENSORS,
@@ -333,7 +334,7 @@ OF_A_CHARGER: Descriptions = {
     Platform.EVENT: CHARGER_EVENTS,
 }
 OF_A_VEHICLE: Descriptions = {
-    Platform.SENSOR: VEHICLE_SENSORS,
+    Platform.SENSOR: (*VEHICLE_SENSORS, *CAR_SENSORS),
     Platform.BINARY_SENSOR: VEHICLE_BINARY_SENSORS,
     Platform.CALENDAR: VEHICLE_CALENDARS,
 }

@@ -20,6 +20,7 @@ from .clients import async_forget_credentials, async_get_client, credentials_of
 from .const import DOMAIN
 from .coordinator import (
     AccountCoordinator,
+    CarsCoordinator,
     ChargersCoordinator,
     SessionsCoordinator,
     VehiclesCoordinator,
@@ -31,7 +32,7 @@ from .issues import async_clear_issues, async_clear_price_missing
 from .price import price_of
 from .rest_sensors import RestSensorsWatch
 from .services import async_setup_services
-from .sessions import queries, transitions
+from .sessions import transitions
 from .statistics.importer import StatisticsImporter
 from .switching import (
     async_check_folders,
@@ -39,7 +40,9 @@ from .switching import (
     async_take_over_entities,
     async_take_over_statistics,
 )
+from .sync.der_connect import DerConnectReader, async_remove_cars
 from .sync.fetcher import SessionFetcher
+from .sync.matcher import SessionMatcher
 from .sync.prices import SessionPricer
 from .sync.publisher import SessionEventPublisher
 from .sync.reconciler import TotalsReconciler
@@ -92,8 +95,12 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     )
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
     pricer = _take_over_price(hass, entry, history)
+    der_connect = DerConnectReader(hass, entry, history)
+    await der_connect.async_load()
+    matcher = SessionMatcher(hass, entry, history)
     # In a thread, and not when the event loop first asks for the sums of years.
-    await hass.async_add_executor_job(queries.prepare, history.state)
+    await matcher.async_match()
+    matcher.async_start()
     chargers = ChargersCoordinator(hass, entry, client, history)
     fetcher = SessionFetcher(hass, entry, client, history)
     reconciler = TotalsReconciler(hass, entry, history, fetcher)
@@ -103,6 +110,8 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
         sessions=SessionsCoordinator(chargers, history, fetcher.async_read),
         account=AccountCoordinator(chargers, history, reconciler.async_compare),
         vehicles=VehiclesCoordinator(chargers, history),
+        cars=CarsCoordinator(chargers, history),
+        der_connect=der_connect,
         publisher=SessionEventPublisher(hass, entry, history),
     )
     entry.async_create_background_task(hass, _async_prefetch(client), "Prefetch an account")
@@ -114,6 +123,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     history.async_update(transitions.set_vehicles, vehicles_of(entry))
     async_register_vehicles(hass, entry)
     entry.runtime_data.vehicles.async_start()
+    der_connect.async_start(entry.runtime_data.cars.async_show)
     fetcher.async_start()
     entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
@@ -198,6 +208,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> No
     """Delete the stored sessions of an account that is removed, and what there was to repair."""
     async_clear_issues(hass, entry)
     await async_remove_history(hass, entry.entry_id)
+    await async_remove_cars(hass, entry.entry_id)
     if entry.unique_id is not None and CONF_TOKEN in entry.data:
         # Its rate limiter is kept by the account's id.
         async_forget_credentials(hass, credentials_of(entry))

@@ -1,8 +1,8 @@
-"""The calendars of chargers and vehicles: every charging session that is known of each."""
+"""The calendars of chargers and vehicles: every charging session that is known of each, by Joulo or by the car."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import override
 
@@ -19,6 +19,7 @@ from homeassistant.util import dt as dt_util
 from .api import ChargingSession
 from .coordinator import ChargerState, VehicleState
 from .data import JouloConfigEntry
+from .der_connect.models import CarSession
 from .devices import charger_names
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .localizer import Localizer, async_localizer
@@ -78,6 +79,14 @@ class JouloCalendar[StateT](JouloEntity[StateT], CalendarEntity):
         """Return the names of chargers that events are to name, by id."""
         return {}
 
+    def _elsewhere(self, _history: HistoryState) -> Sequence[CarSession]:
+        """Return the sessions that only a car tells of, oldest first."""
+        return ()
+
+    def _told_by_car(self, _history: HistoryState) -> Mapping[str, Sequence[CarSession]]:
+        """Return what a car tells of Joulo's sessions, by their ids."""
+        return {}
+
     @override
     def _shown(self, state: StateT) -> object:
         return self._running(state)
@@ -116,7 +125,11 @@ class JouloCalendar[StateT](JouloEntity[StateT], CalendarEntity):
         writer = self._writer()
 
         def events() -> list[CalendarEvent]:
-            return writer.events(self._sessions(writer.history), start_date, end_date)
+            history = writer.history
+            told = replace(writer, told_by_car=self._told_by_car(history))
+            found = told.events(self._sessions(history), start_date, end_date)
+            found += told.car_events(self._elsewhere(history), start_date, end_date)
+            return sorted(found, key=lambda event: event.start)
 
         return await hass.async_add_executor_job(events)
 
@@ -142,7 +155,7 @@ class ChargerCalendar(JouloCalendar[ChargerState]):
 
 
 class VehicleCalendar(JouloCalendar[VehicleState]):
-    """The charging sessions of a vehicle, each with the name of its charger."""
+    """The charging sessions of a vehicle, each with the name of its charger, or of the place that its car tells."""
 
     @override
     def _running(self, state: VehicleState) -> ChargingSession | None:
@@ -150,7 +163,19 @@ class VehicleCalendar(JouloCalendar[VehicleState]):
 
     @override
     def _sessions(self, history: HistoryState) -> Sequence[ChargingSession]:
-        return queries.vehicle_sessions(history, self.coordinator.subentry_ids[self._device_key])
+        return queries.vehicle_sessions(history, self._vehicle_id)
+
+    @override
+    def _elsewhere(self, history: HistoryState) -> Sequence[CarSession]:
+        return queries.charged_elsewhere(history, self._vehicle_id) or ()
+
+    @override
+    def _told_by_car(self, history: HistoryState) -> Mapping[str, Sequence[CarSession]]:
+        return queries.told_by_car(history, self._vehicle_id)
+
+    @property
+    def _vehicle_id(self) -> str:
+        return self.coordinator.subentry_ids[self._device_key]
 
     @override
     def _charger_names(self) -> Mapping[str, str]:
@@ -159,12 +184,16 @@ class VehicleCalendar(JouloCalendar[VehicleState]):
 
 @dataclass(frozen=True, slots=True)
 class _EventWriter:
-    """Writes sessions as calendar events, by the history at a moment; with the names of their chargers, if given."""
+    """Writes sessions as calendar events, by the history at a moment.
+
+    It adds the names of their chargers and what the car tells of them, if these are given.
+    """
 
     history: HistoryState
     charger_names: Mapping[str, str]
     localizer: Localizer
     now: datetime
+    told_by_car: Mapping[str, Sequence[CarSession]] = field(default_factory=dict)
 
     def events(
         self, sessions: Iterable[ChargingSession], start: datetime, end: datetime
@@ -174,6 +203,23 @@ class _EventWriter:
             self.event(session)
             for session in sessions
             if session.started_at < end and self.end(session) > start
+        ]
+
+    def car_events(
+        self, cars: Iterable[CarSession], start: datetime, end: datetime
+    ) -> list[CalendarEvent]:
+        """Return the sessions that only a car tells of and that lie between two moments, in whole or in part."""
+        return [
+            CalendarEvent(
+                start=car.started_at,
+                end=until,
+                summary=self._titled(car.energy_kwh, car.label),
+                description=self._state_of_charge([car]),
+                uid=car.id,
+            )
+            for car in cars
+            for until in [_shown_end(car.started_at, car.ended_at or car.started_at)]
+            if car.started_at < end and until > start
         ]
 
     def event(self, session: ChargingSession) -> CalendarEvent:
@@ -189,27 +235,26 @@ class _EventWriter:
     def end(self, session: ChargingSession) -> datetime:
         """Return the moment until which a session is shown.
 
-        That of an active one is a full hour. It lies after the start on the clock on the wall too: Home
-        Assistant compares local times, also in the night in which the clock goes back.
+        That of an active one is a full hour.
         """
         end = session.ended_at or hour_of(self.now + _LEAST_AHEAD) + HOUR
         charger = self.history.chargers[session.charger_id]
         if session.ended_at is None and charger.active != session.id:
             end = min(end, session.started_at + MAX_OPEN)
-        behind = _on_the_wall(session.started_at) - _on_the_wall(end)
-        return end if behind < timedelta() else end + behind + _SHORTEST
+        return _shown_end(session.started_at, end)
 
     def summary(self, session: ChargingSession) -> str:
         """Return the energy of a session, if it is known, and where it was."""
-        parts = [
+        name = self.charger_names.get(session.charger_id) or session.charger_nickname
+        return self._titled(session.kwh, name if self.charger_names else None)
+
+    def _titled(self, kwh: float | None, place: str | None) -> str:
+        energy = (
             self.localizer.text("charging_session")
-            if session.kwh is None
-            else f"{self.localizer.number(session.kwh, 2)} kWh"
-        ]
-        if self.charger_names:
-            name = self.charger_names.get(session.charger_id) or session.charger_nickname
-            parts += [name] if name else []
-        return " · ".join(parts)
+            if kwh is None
+            else f"{self.localizer.number(kwh, 2)} kWh"
+        )
+        return f"{energy} · {place}" if place else energy
 
     def description(self, session: ChargingSession) -> str:
         """Return what is known beside the energy; no RFID tag, which opens chargers."""
@@ -220,7 +265,26 @@ class _EventWriter:
             for key in ("ere_credits", "value_eur", "cost_eur", "average_power_kw")
             if attributes[key] is not None
         )
-        return "\n".join(lines)
+        lines.append(self._state_of_charge(self.told_by_car.get(session.id, ())))
+        return "\n".join(filter(None, lines))
+
+    def _state_of_charge(self, cars: Sequence[CarSession]) -> str:
+        """Return the state of charge before and after what a car tells, in pieces perhaps; nothing where one is not known."""
+        if not cars or cars[0].soc_start is None or cars[-1].soc_end is None:
+            return ""
+        start, end = (
+            self.localizer.number(soc, 0) for soc in (cars[0].soc_start, cars[-1].soc_end)
+        )
+        return f"{start} % → {end} %"
+
+
+def _shown_end(start: datetime, end: datetime) -> datetime:
+    """Return an end that lies after the start on the clock on the wall too.
+
+    Home Assistant compares local times, also in the night in which the clock goes back.
+    """
+    behind = _on_the_wall(start) - _on_the_wall(end)
+    return end if behind < timedelta() else end + behind + _SHORTEST
 
 
 def _on_the_wall(moment: datetime) -> datetime:

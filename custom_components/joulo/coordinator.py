@@ -35,16 +35,18 @@ from .api import (
     Response,
 )
 from .const import CHARGERS_INTERVAL, CONF_CHARGERS_INTERVAL, DOMAIN
+from .der_connect.models import CarSession
 from .devices import ChargerDevices, charger_name
 from .helpers import translated_error
 from .history import SessionHistory
 from .issues import async_clear_missing_scope, async_raise_missing_scope
 from .sessions import queries, transitions
+from .sessions.cars import CarSessions
 from .sessions.cost import Cost
 from .sessions.model import Change
 from .sessions.months import local_day, midnight
 from .sessions.queries import CostSums, Coverage, Sums, Totals
-from .vehicles import vehicle_key
+from .vehicles import entity_ids_of, vehicle_key
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
@@ -603,6 +605,8 @@ class VehicleState(LastSession):
     year: Sums | None
     last_charger: str | None
     spans: CostSpans | None
+    elsewhere: CarSessions | None
+    """What only its car tells of: its calendar follows it."""
 
 
 class VehiclesCoordinator(JouloCoordinator[VehicleState]):
@@ -619,7 +623,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
     def async_start(self) -> None:
         """Show them from now on, until the entry is unloaded."""
         self.data = self._states()
-        changes = _SHOWN_OF_CHARGER | Change.VALUES
+        changes = _SHOWN_OF_CHARGER | Change.VALUES | Change.CARS
         for unsubscribe in (
             self._history.async_listen(self._async_follow, changes),
             self._chargers.async_add_listener(self._async_follow_chargers),
@@ -697,6 +701,7 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
             costs=spans.total if spans else None,
             last_charger=self._name(last) if last else None,
             spans=spans,
+            elsewhere=queries.charged_elsewhere(state, vehicle_id),
         )
 
     def _is_charging(self, vehicle_id: str) -> bool:
@@ -710,8 +715,104 @@ class VehiclesCoordinator(JouloCoordinator[VehicleState]):
         return any(session.charger_id in charging for session in running)
 
     def _name(self, session: ChargingSession) -> str | None:
-        name = charger_name(self._devices, self.config_entry, session.charger_id)
-        return name or session.charger_nickname
+        return _charger_name(self._devices, self.config_entry, session)
+
+
+def _charger_name(
+    devices: dr.DeviceRegistry, entry: JouloConfigEntry, session: ChargingSession
+) -> str | None:
+    """Return the name of a session's charger; of one that is gone, as Joulo listed it."""
+    return charger_name(devices, entry, session.charger_id) or session.charger_nickname
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarState:
+    """What a vehicle's car tells on a day in Amsterdam: its newest session, wherever it was, and kWh charged elsewhere.
+
+    `energy` and `location` of that session are Joulo's where Joulo knows it.
+    """
+
+    day: date
+    charge: CarSession | None
+    energy: float | None
+    location: str | None
+    elsewhere: float | None
+    month_elsewhere: float | None
+    year_elsewhere: float | None
+
+
+class CarsCoordinator(JouloCoordinator[CarState]):
+    """Follows the cars' records in the history, and shows those that DER Connect lets be read."""
+
+    def __init__(self, chargers: ChargersCoordinator, history: SessionHistory) -> None:
+        """Prepare to show the cars of the vehicles that have one at DER Connect; none before they can be read."""
+        super().__init__(chargers.hass, chargers.config_entry, "cars", None)
+        self._history = history
+        self._devices = dr.async_get(chargers.hass)
+        self._subentry_ids = {vehicle_key(each): each for each in entity_ids_of(self.config_entry)}
+        self._readable: frozenset[str] = frozenset()
+        changes = (
+            Change.ACTIVE
+            | Change.OBSERVED
+            | Change.SESSIONS
+            | Change.SYNC
+            | Change.VEHICLES
+            | Change.CARS
+        )
+        for unsubscribe in (
+            history.async_listen(self._async_follow, changes),
+            _Midnights(self.hass, self._async_follow).async_stop,
+        ):
+            self.config_entry.async_on_unload(unsubscribe)
+
+    @property
+    @override
+    def device_keys(self) -> Iterable[str]:
+        return self._subentry_ids.keys()
+
+    @property
+    @override
+    def subentry_ids(self) -> Mapping[str, str]:
+        return self._subentry_ids
+
+    @override
+    async def _async_update_data(self) -> dict[str, CarState]:
+        """Return what is shown: the service calculates once a day, and is not asked by hand."""
+        return self.data
+
+    @callback
+    def async_show(self, readable: frozenset[str]) -> None:
+        """Show the cars of these vehicles; those of others are unavailable."""
+        self._readable = readable
+        self._async_follow()
+
+    @callback
+    def _async_follow(self, *_: object) -> None:
+        if self._subentry_ids:
+            self._async_show(
+                {
+                    key: self._car_state(vehicle_id)
+                    for key, vehicle_id in self._subentry_ids.items()
+                    if vehicle_id in self._readable
+                }
+            )
+
+    def _car_state(self, vehicle_id: str) -> CarState:
+        state, now = self._history.state, dt_util.utcnow()
+        day = local_day(now)
+        month, year = midnight(day.replace(day=1)), midnight(day.replace(month=1, day=1))
+        car, session = queries.last_charge(state, vehicle_id, now) or (None, None)
+        energy = session.kwh if session else car.energy_kwh if car else None
+        name = _charger_name(self._devices, self.config_entry, session) if session else None
+        return CarState(
+            day=day,
+            charge=car,
+            energy=energy,
+            location=(car.label if car else None) or name,
+            elsewhere=queries.elsewhere_energy(state, vehicle_id, None),
+            month_elsewhere=queries.elsewhere_energy(state, vehicle_id, month),
+            year_elsewhere=queries.elsewhere_energy(state, vehicle_id, year),
+        )
 
 
 class _Midnights:

@@ -6,11 +6,13 @@ from homeassistant.config_entries import ConfigEntry
 
 from .coordinator import (
     AccountCoordinator,
+    CarsCoordinator,
     ChargersCoordinator,
     SessionsCoordinator,
     VehiclesCoordinator,
 )
 from .history import SessionHistory
+from .sync.der_connect import DerConnectReader
 from .sync.publisher import SessionEventPublisher
 
 
@@ -23,6 +25,8 @@ class JouloData:
     sessions: SessionsCoordinator
     account: AccountCoordinator
     vehicles: VehiclesCoordinator
+    cars: CarsCoordinator
+    der_connect: DerConnectReader
     publisher: SessionEventPublisher
 
 

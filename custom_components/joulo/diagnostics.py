@@ -5,19 +5,32 @@ from typing import Any
 
 from homeassistant.components.diagnostics import REDACTED, async_redact_data
 from homeassistant.config_entries import ConfigEntryState
-from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.const import (
+    CONF_CLIENT_ID,
+    CONF_CLIENT_SECRET,
+    CONF_ENTITY_ID,
+    CONF_TOKEN,
+    CONF_URL,
+)
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import DeviceEntry
 
 from .api import Endpoint, UnknownValue
-from .const import CONF_TAKEN_OVER, DOMAIN
+from .const import CONF_TAKEN_OVER, CONF_TOKEN_URL, DOMAIN
 from .coordinator import AccountState, ChargerState, JouloCoordinator
-from .data import JouloConfigEntry
+from .data import JouloConfigEntry, JouloData
 from .sessions import queries
+from .vehicles import CONF_CHARGERS, CONF_TAGS
 
 _PRIVATE = {
     CONF_TAKEN_OVER,
+    CONF_CHARGERS,
+    CONF_CLIENT_ID,
+    CONF_CLIENT_SECRET,
+    CONF_ENTITY_ID,
+    CONF_TAGS,
     CONF_TOKEN,
+    CONF_TOKEN_URL,
     CONF_URL,
     # Tokens in the entries of other integrations that were not taken over yet.
     "api_key",
@@ -27,6 +40,7 @@ _PRIVATE = {
     "charger_id",
     "charger_nickname",
     "id_tag",
+    "label",
     "nickname",
     "slug",
     "vehicle",
@@ -41,6 +55,13 @@ async def async_get_config_entry_diagnostics(
         "entry": {
             "data": async_redact_data(entry.data, _PRIVATE),
             "options": dict(entry.options),
+            "subentries": [
+                {
+                    "type": each.subentry_type,
+                    "data": async_redact_data(dict(each.data), _PRIVATE),
+                }
+                for each in entry.subentries.values()
+            ],
             "has_account_id": entry.unique_id is not None,
             "state": entry.state.value,
             "reason": entry.reason,
@@ -73,6 +94,7 @@ async def async_get_config_entry_diagnostics(
             "vehicles": len(data.history.state.fleet.vehicles),
             "sessions_by_rule": queries.sessions_by_rule(data.history.state),
         },
+        "der_connect": _der_connect(data),
         "account": [_account(state) for state in data.account.data.values()],
     }
 
@@ -117,6 +139,25 @@ def _account(state: AccountState) -> dict[str, Any]:
         "me": async_redact_data(state.profile.to_dict(), _PRIVATE) if state.profile else None,
         "position": state.position.to_dict() if state.position else None,
         "failed": sorted(endpoint.path for endpoint in state.failed),
+    }
+
+
+def _der_connect(data: JouloData) -> dict[str, Any]:
+    """Return how the reading of the cars goes, and what came of it: how many sessions, and how many were elsewhere."""
+    records, state = data.der_connect.records, data.history.state
+    return {
+        "is_refused": records.is_refused,
+        "next_read": records.next_read,
+        "not_before": records.not_before,
+        "cars": [
+            {
+                "last_read": car.last_read,
+                "sessions": len(car.sessions),
+                "elsewhere": len(queries.charged_elsewhere(state, car.vehicle_id) or ()),
+                "last_session": _redacted(asdict(car.sessions[-1])) if car.sessions else None,
+            }
+            for car in records.cars.values()
+        ],
     }
 
 

@@ -38,7 +38,7 @@ async def async_remove_history(hass: HomeAssistant, entry_id: str) -> None:
 
 async def async_stored_state(hass: HomeAssistant, entry_id: str) -> HistoryState:
     """Return what is stored of an account, which may be one that is not set up."""
-    document = await _load(_store(hass, entry_id))
+    document = await async_load_document(_store(hass, entry_id))
     return await hass.async_add_executor_job(from_stored, document, dt_util.utcnow())
 
 
@@ -68,7 +68,7 @@ def _run_store(hass: HomeAssistant, entry_id: str) -> Store[dict[str, str]]:
     return Store(hass, _VERSION, f"{DOMAIN}.{entry_id}.run", private=True)
 
 
-async def _load(store: Store[Any]) -> object:
+async def async_load_document(store: Store[Any]) -> object:
     """Return what a store holds: a document, None where there is no file, or a text for a file that is no store's."""
     try:
         return await store.async_load()
@@ -112,7 +112,7 @@ class SessionHistory:
 
         Raise UnsupportedStorageVersionError if a later version of the integration has written the file.
         """
-        document = await _load(self._store)
+        document = await async_load_document(self._store)
         now = dt_util.utcnow()
         self._state, damaged = await self._hass.async_add_executor_job(restore, document, now)
         if damaged:
@@ -123,7 +123,7 @@ class SessionHistory:
             )
         self._was_away = self._state.observing_since == now
         document = document if isinstance(document, dict) else {}
-        run = await _load(self._run_store)
+        run = await async_load_document(self._run_store)
         self._rate_limiter.restore(
             # A run that has stored nothing has asked all the same.
             document.get(_REQUESTS, {} if run else None),
@@ -163,7 +163,7 @@ class SessionHistory:
         """
         self._state, change = transition(self._state, *args, **kwargs)
         # The growing energy is stored once an hour: storage may be a card that wears out.
-        if change & ~(Change.PROGRESS | Change.TARIFF):
+        if change & ~(Change.PROGRESS | Change.TARIFF | Change.CARS):
             self.async_schedule_save()
         self._unnotified |= change
         self._notify()

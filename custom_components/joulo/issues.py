@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
 _REST_SENSORS = "rest_sensors"
 _TWO_FOLDERS = "two_folders"
+DER_CONNECT_AUTH = "der_connect_auth"
 TAKEN_OVER = "taken_over"
 UNKNOWN_TAG = "unknown_tag"
 UNLISTED_SESSIONS = "unlisted_sessions"
+_DER_CONNECT_ENTITY = "der_connect_entity"
 _COSTS = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/costs.md"
 _FROM_YAML = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/from-yaml.md"
 _SWITCHING = "https://github.com/ha-joulo/ha-joulo/blob/main/docs/switching.md"
@@ -175,6 +177,38 @@ def async_clear_price_missing(hass: HomeAssistant, entry: JouloConfigEntry) -> N
 
 
 @callback
+def async_raise_der_connect_auth(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Create the issue that DER Connect refuses the credentials; its fix flow asks for others."""
+    _raise(
+        hass,
+        _der_connect_auth(entry),
+        ir.IssueSeverity.ERROR,
+        DER_CONNECT_AUTH,
+        {"account": entry.title},
+        fix={"entry_id": entry.entry_id},
+    )
+
+
+@callback
+def async_clear_der_connect_auth(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Delete the issue of the credentials of DER Connect."""
+    ir.async_delete_issue(hass, DOMAIN, _der_connect_auth(entry))
+
+
+@callback
+def async_raise_der_connect_entity(hass: HomeAssistant, vehicle_id: str, name: str) -> None:
+    """Create the issue that DER Connect does not know a vehicle's car any more, or does not let it be read."""
+    issue_id, severity = _der_connect_entity(vehicle_id), ir.IssueSeverity.WARNING
+    _raise(hass, issue_id, severity, _DER_CONNECT_ENTITY, {"vehicle": name})
+
+
+@callback
+def async_clear_der_connect_entity(hass: HomeAssistant, vehicle_id: str) -> None:
+    """Delete the issue of a vehicle's car at DER Connect."""
+    ir.async_delete_issue(hass, DOMAIN, _der_connect_entity(vehicle_id))
+
+
+@callback
 def async_raise_two_folders(hass: HomeAssistant, folder: str) -> None:
     """Create the issue that another folder has an integration with this domain."""
     placeholders = {"folder": f"`{folder}`"}
@@ -192,8 +226,9 @@ def async_clear_two_folders(hass: HomeAssistant) -> None:
 def async_clear_issues(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
     """Delete all issues of an account that is removed."""
     issues = ir.async_get(hass).issues
+    owners = (entry.entry_id, *entry.subentries)
     for domain, issue_id in [key for key in issues if key[0] == DOMAIN]:
-        if entry.entry_id in issue_id:
+        if any(owner in issue_id for owner in owners):
             ir.async_delete_issue(hass, domain, issue_id)
     if not hass.config_entries.async_entries(DOMAIN):
         ir.async_delete_issue(hass, DOMAIN, _REST_SENSORS)
@@ -250,6 +285,14 @@ def _unwritable(entry: JouloConfigEntry) -> str:
 
 def _price_missing(entry: JouloConfigEntry) -> str:
     return f"price_missing_{entry.entry_id}"
+
+
+def _der_connect_auth(entry: JouloConfigEntry) -> str:
+    return f"{DER_CONNECT_AUTH}_{entry.entry_id}"
+
+
+def _der_connect_entity(vehicle_id: str) -> str:
+    return f"{_DER_CONNECT_ENTITY}_{vehicle_id}"
 
 
 def _taken_over(entry: JouloConfigEntry) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
 
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.translation import LOCALE_EN, async_get_cached_translations
@@ -33,8 +34,9 @@ class Localizer:
         return self.text(f"day_of_month_{day.month}", day=str(day.day))
 
     def number(self, figure: float, decimals: int) -> str:
-        """Return a number with so many decimals."""
-        written = f"{figure:.{decimals}f}"
+        """Return a number with so many decimals, half of the last one rounded up as people do."""
+        exact = Decimal(repr(figure))
+        written = f"{exact.quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_UP):f}"
         return written.replace(".", ",") if self.has_decimal_comma else written
 
 

@@ -15,6 +15,7 @@ from homeassistant.components.sensor import (
 from homeassistant.const import (
     EntityCategory,
     UnitOfEnergy,
+    UnitOfLength,
     UnitOfPower,
     UnitOfRatio,
     UnitOfTime,
@@ -25,8 +26,9 @@ from homeassistant.helpers.typing import StateType
 
 from .api import ChargerStatus, ChargingSession, ConnectionType, Endpoint, ErePosition, Month
 from .const import ERE, EURO, EURO_PER_ERE
-from .coordinator import AccountState, ChargerState, LastSession, VehicleState
+from .coordinator import AccountState, CarState, ChargerState, LastSession, VehicleState
 from .data import JouloConfigEntry
+from .der_connect.models import CarSession
 from .entity import JouloEntity, JouloEntityDescription, async_add_joulo_entities
 from .sessions.ere import ere_credits, net_value
 from .sessions.figures import average_power, duration, shown_hours
@@ -87,6 +89,23 @@ class MomentDescription[StateT](JouloSensorDescription[StateT]):
     """A point in time."""
 
     device_class: SensorDeviceClass | None = SensorDeviceClass.TIMESTAMP
+
+
+@dataclass(frozen=True, kw_only=True)
+class PercentageDescription[StateT](JouloSensorDescription[StateT]):
+    """A state of charge of a moment that is past: not of the class of a battery, whose level is of now."""
+
+    native_unit_of_measurement: str | None = UnitOfRatio.PERCENTAGE
+    suggested_display_precision: int | None = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeDescription[StateT](JouloSensorDescription[StateT]):
+    """A distance in km that a car can drive."""
+
+    device_class: SensorDeviceClass | None = SensorDeviceClass.DISTANCE
+    native_unit_of_measurement: str | None = UnitOfLength.KILOMETERS
+    suggested_display_precision: int | None = 0
 
 
 _STATUS: dict[object, str] = {
@@ -295,11 +314,11 @@ def _year_ere(state: AccountState) -> float | None:
     return year_total(state.energy, state.day, lambda month: month.ere_credits)
 
 
-def _month_start(state: AccountState | VehicleState) -> datetime:
+def _month_start(state: AccountState | VehicleState | CarState) -> datetime:
     return midnight(state.day.replace(day=1))
 
 
-def _year_start(state: AccountState | VehicleState) -> datetime:
+def _year_start(state: AccountState | VehicleState | CarState) -> datetime:
     return midnight(state.day.replace(month=1, day=1))
 
 
@@ -527,6 +546,71 @@ VEHICLE_SENSORS: tuple[JouloSensorDescription[VehicleState], ...] = (
 )
 
 
+def _of_charge(figure: Callable[[CarSession], Value]) -> Callable[[CarState], Value]:
+    """Return a figure of the newest session that a car has recorded, unknown when there is none."""
+    return lambda state: figure(state.charge) if state.charge else None
+
+
+CAR_SENSORS: tuple[JouloSensorDescription[CarState], ...] = (
+    EnergyDescription(
+        key="last_charge_energy",
+        value_fn=lambda state: state.energy,
+    ),
+    PowerDescription(
+        key="last_charge_average_power",
+        entity_registry_enabled_default=False,
+        value_fn=_of_charge(lambda charge: charge.average_power_kw),
+    ),
+    MomentDescription(
+        key="last_charge_start",
+        entity_registry_enabled_default=False,
+        value_fn=_of_charge(lambda charge: charge.started_at),
+    ),
+    MomentDescription(
+        key="last_charge_end",
+        value_fn=_of_charge(lambda charge: charge.ended_at),
+    ),
+    JouloSensorDescription(
+        key="last_charge_location",
+        value_fn=lambda state: state.location,
+    ),
+    PercentageDescription(
+        key="last_charge_soc_start",
+        value_fn=_of_charge(lambda charge: charge.soc_start),
+    ),
+    PercentageDescription(
+        key="last_charge_soc_end",
+        value_fn=_of_charge(lambda charge: charge.soc_end),
+    ),
+    RangeDescription(
+        key="last_charge_range_start",
+        entity_registry_enabled_default=False,
+        value_fn=_of_charge(lambda charge: charge.range_start_km),
+    ),
+    RangeDescription(
+        key="last_charge_range_end",
+        value_fn=_of_charge(lambda charge: charge.range_end_km),
+    ),
+    EnergyDescription(
+        key="elsewhere_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.elsewhere,
+    ),
+    EnergyDescription(
+        key="month_elsewhere_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.month_elsewhere,
+        last_reset_fn=_month_start,
+    ),
+    EnergyDescription(
+        key="year_elsewhere_energy",
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda state: state.year_elsewhere,
+        last_reset_fn=_year_start,
+    ),
+)
+
+
 async def async_setup_entry(
     _hass: HomeAssistant,
     entry: JouloConfigEntry,
@@ -538,6 +622,7 @@ async def async_setup_entry(
     async_add_joulo_entities(data.sessions, LAST_SESSION_SENSORS, JouloSensor, async_add_entities)
     async_add_joulo_entities(data.account, ACCOUNT_SENSORS, JouloSensor, async_add_entities)
     async_add_joulo_entities(data.vehicles, VEHICLE_SENSORS, JouloSensor, async_add_entities)
+    async_add_joulo_entities(data.cars, CAR_SENSORS, JouloSensor, async_add_entities)
 
 
 class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):

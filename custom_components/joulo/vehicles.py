@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant.config_entries import ConfigSubentry
+from homeassistant.const import CONF_ENTITY_ID
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers import device_registry as dr
 from homeassistant.util import dt as dt_util
@@ -37,6 +38,15 @@ def vehicles_of(entry: JouloConfigEntry) -> tuple[Vehicle, ...]:
 def vehicle_subentries(entry: JouloConfigEntry) -> list[ConfigSubentry]:
     """Return the subentries of an account that are vehicles."""
     return entry.get_subentries_of_type(SUBENTRY_VEHICLE)
+
+
+def entity_ids_of(entry: JouloConfigEntry) -> dict[str, str]:
+    """Return the ids of cars at DER Connect by the ids of their vehicles, of those that have one."""
+    return {
+        subentry.subentry_id: entity_id
+        for subentry in vehicle_subentries(entry)
+        if (entity_id := subentry.data.get(CONF_ENTITY_ID))
+    }
 
 
 def since_of(data: Mapping[str, Any]) -> datetime | None:

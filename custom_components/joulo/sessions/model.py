@@ -9,9 +9,11 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from ..api import AccountProfile, ChargingSession, Cursor
+from .cars import CarSessions
 from .cost import HourPrice, Pricing, Tariff, pricing
 from .ere import estimated_ere
 from .hourly import MAX_OPEN, Reading
+from .matching import CarMatch
 from .vehicles import Fleet, attribute
 
 LONGEST_SNOOZE = timedelta(days=7)
@@ -50,6 +52,8 @@ class Change(Flag):
     """Sessions got the prices of their hours, or lost them to a new price."""
     TARIFF = auto()
     """What a kWh costs now."""
+    CARS = auto()
+    """What cars record themselves, or which of Joulo's sessions they tell of."""
 
 
 class SessionEventType(StrEnum):
@@ -249,6 +253,10 @@ class HistoryState:
     """Ids of sessions that the user keeps, although Joulo does not list them any more."""
     fleet: Fleet = field(default_factory=Fleet)
     """The vehicles, which are not stored here, and whose session it is by hand."""
+    cars: Mapping[str, CarSessions] = field(default_factory=dict)
+    """What cars record themselves, by vehicle id, of those that have been read once. Not stored here."""
+    car_matches: Mapping[str, CarMatch] = field(default_factory=dict)
+    """Those records beside Joulo's sessions, by vehicle id. Not stored."""
     tariff: Tariff | None = None
     """What a kWh costs now, where the user has set a price; not stored."""
     priced_by: str | None = None

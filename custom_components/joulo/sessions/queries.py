@@ -8,14 +8,18 @@ from itertools import chain, takewhile
 from typing import Any, NamedTuple
 
 from ..api import ChargingSession
+from ..der_connect.models import CarSession
+from .cars import CarSessions
 from .cost import Cost, Pricing, Tariff, is_over, pricing
 from .ere import ere_credits
 from .figures import as_attributes, average_power, duration, sum_known
 from .hourly import MAX_OPEN, hour_of
+from .matching import CarMatch, Matching, match
 from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
 from .vehicles import Rule, Vehicle, attribute, comparable
 
 _NONE = ChargerHistory()
+_NO_MATCH = CarMatch()
 
 _LATELY = timedelta(days=2)
 _LATEST = timedelta(hours=2)
@@ -54,6 +58,13 @@ class Unpriced(NamedTuple):
 
     session: ChargingSession
     hours: tuple[datetime, ...]
+
+
+class Charge(NamedTuple):
+    """A session that a car has recorded, and Joulo's session that it tells of, if there is one."""
+
+    car: CarSession
+    session: ChargingSession | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -465,6 +476,57 @@ def _vehicle_parts(state: HistoryState, vehicle_id: str) -> list[tuple[ChargingS
     return [
         charger.of_vehicles(state.fleet).get(vehicle_id, ()) for charger in state.chargers.values()
     ]
+
+
+def matching(state: HistoryState) -> Matching:
+    """Return which of Joulo's sessions the cars tell of. It takes long for a long history: for a thread."""
+    chargers = state.chargers.values()
+    sessions = chain.from_iterable(charger.timeline for charger in chargers)
+    active = {charger.active for charger in chargers if charger.active is not None}
+    return match(sessions, active, state.fleet, state.cars)
+
+
+def last_charge(state: HistoryState, vehicle_id: str, now: datetime) -> Charge | None:
+    """Return the newest session that a vehicle's car has recorded, wherever it charged."""
+    sessions = reversed(state.cars.get(vehicle_id, ()))
+    car = next((session for session in sessions if session.started_at <= now), None)
+    return Charge(car, _told_of(state, vehicle_id, car)) if car else None
+
+
+def _told_of(state: HistoryState, vehicle_id: str, car: CarSession) -> ChargingSession | None:
+    """Return Joulo's session that a car tells of; None too where it has gone since they were matched."""
+    session_id = state.car_matches.get(vehicle_id, _NO_MATCH).matched.get(car.id)
+    records = (charger.records.get(session_id or "") for charger in state.chargers.values())
+    return next((record.session for record in records if record), None)
+
+
+def told_by_car(state: HistoryState, vehicle_id: str) -> Mapping[str, Sequence[CarSession]]:
+    """Return the sessions that a vehicle's car has recorded by the id of Joulo's that they tell of, oldest first."""
+    matched = state.car_matches.get(vehicle_id, _NO_MATCH).matched
+    found: dict[str, list[CarSession]] = {}
+    for car in state.cars.get(vehicle_id, ()):
+        if car.id in matched:
+            found.setdefault(matched[car.id], []).append(car)
+    return found
+
+
+def charged_elsewhere(state: HistoryState, vehicle_id: str) -> CarSessions | None:
+    """Return the sessions that a vehicle's car alone tells of, oldest first.
+
+    They are unknown until all of Joulo's have been read once, and the car's too.
+    """
+    found = state.car_matches.get(vehicle_id)
+    return None if found is None or state.last_full_read is None else found.elsewhere
+
+
+def elsewhere_energy(state: HistoryState, vehicle_id: str, since: datetime | None) -> float | None:
+    """Return the kWh that a vehicle has charged elsewhere in sessions that started since a moment; None for all."""
+    sessions = charged_elsewhere(state, vehicle_id)
+    if sessions is None:
+        return None
+    return sum_known(
+        [each.energy_kwh for each in sessions if since is None or each.started_at >= since]
+    )
 
 
 def listed(state: HistoryState) -> Iterator[ChargingSession]:

@@ -9,9 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from ..api import AccountProfile, Charger, ChargingSession, CurrentSession
+from .cars import CarSessions
 from .cost import Tariff, merged
 from .ere import ere_credits, estimated_ere, session_value
 from .hourly import HOUR, Reading, hour_of
+from .matching import Matching
 from .model import (
     Backfill,
     Change,
@@ -454,6 +456,18 @@ def name_statistics(state: HistoryState, names: Mapping[str, str]) -> Transition
 def set_vehicles(state: HistoryState, vehicles: Iterable[Vehicle]) -> Transition:
     """Take over the vehicles as the user has set them up."""
     return _with(state, Change.VEHICLES, fleet=replace(state.fleet, vehicles=tuple(vehicles)))
+
+
+def set_cars(state: HistoryState, cars: Mapping[str, CarSessions]) -> Transition:
+    """Take over what cars record themselves, by vehicle id."""
+    return _with(state, Change.CARS, cars=dict(cars))
+
+
+def set_matching(state: HistoryState, matching: Matching) -> Transition:
+    """Take over which of Joulo's sessions the cars tell of, and so whose those are that nobody has claimed."""
+    state, cars = _with(state, Change.CARS, car_matches=matching.cars)
+    state, vehicles = _with(state, Change.VEHICLES, fleet=matching.fleet)
+    return state, cars | vehicles
 
 
 def assign_vehicle(state: HistoryState, session_id: str, vehicle_id: str) -> Transition:

@@ -1,4 +1,4 @@
-"""Whose session it is: the vehicle of each charging session, by what was said by hand, its tag, or its charger."""
+"""Whose session it is: the vehicle of each session, by what was said by hand, its tag, the car's record, or its charger."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
@@ -28,6 +28,8 @@ class Rule(StrEnum):
     """It was said by hand."""
     TAG = "tag"
     """The session's tag is one of the vehicle's."""
+    CAR = "car"
+    """The session has no tag, or an unknown one, and the vehicle's own record tells of it."""
     CHARGER = "charger"
     """The session has no tag, and the vehicle charges there without a card."""
     NOBODY = "nobody"
@@ -49,10 +51,14 @@ class Vehicle:
 
 @dataclass(frozen=True, slots=True)
 class Fleet:
-    """All vehicles, and what was said by hand: a vehicle's id, or NOBODY, by session id."""
+    """All vehicles, and what was said by hand: a vehicle's id, or NOBODY, by session id.
+
+    `matches` are the sessions of which only one vehicle's own record tells: its id by session id.
+    """
 
     vehicles: tuple[Vehicle, ...] = ()
     assigned: Mapping[str, str] = field(default_factory=dict)
+    matches: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, vehicle_id: str | None) -> Vehicle | None:
         """Return a vehicle by its id; None for one that is gone."""
@@ -113,15 +119,25 @@ def attribute(session: ChargingSession, fleet: Fleet) -> Attribution:
         return Attribution(Rule.ASSIGNED, by_hand)
     if session.id_tag is not None:
         tag = comparable(session.id_tag)
-        rule, found = Rule.TAG, [each for each in fleet.vehicles if tag in each.tags]
-    else:
-        rule = Rule.CHARGER
+        found = [each for each in fleet.vehicles if tag in each.tags]
+        if vehicle := _latest(found, session.started_at):
+            return Attribution(Rule.TAG, vehicle.id)
+    by_car = fleet.matches.get(session.id)
+    if fleet.find(by_car) is not None:
+        return Attribution(Rule.CAR, by_car)
+    if session.id_tag is None:
         found = [each for each in fleet.vehicles if session.charger_id in each.chargers]
-    vehicle = _latest(found, session.started_at)
-    return Attribution(rule, vehicle.id) if vehicle else Attribution(Rule.NOBODY, None)
+        if vehicle := _latest(found, session.started_at):
+            return Attribution(Rule.CHARGER, vehicle.id)
+    return Attribution(Rule.NOBODY, None)
+
+
+def is_there(vehicle: Vehicle, at: datetime) -> bool:
+    """Whether a vehicle was there at a moment: what is earlier is not of it."""
+    return (vehicle.since or _ALWAYS) <= at
 
 
 def _latest(vehicles: Sequence[Vehicle], start: datetime) -> Vehicle | None:
     """Return the vehicle with the latest `since` that is not after a start: a card may move to the next car."""
-    there = [vehicle for vehicle in vehicles if (vehicle.since or _ALWAYS) <= start]
+    there = [vehicle for vehicle in vehicles if is_there(vehicle, start)]
     return max(there, key=lambda vehicle: vehicle.since or _ALWAYS, default=None)

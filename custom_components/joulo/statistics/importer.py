@@ -108,6 +108,7 @@ class StatisticsImporter:
             | Change.PLANNING
             | Change.VEHICLES
             | Change.PRICES
+            | Change.CARS
         )
         for unsubscribe in (
             partial(self._importers.remove, self),

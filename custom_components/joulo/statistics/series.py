@@ -10,6 +10,7 @@ from typing import NamedTuple
 from ..api import ChargingSession
 from ..const import ERE, EURO
 from ..sessions import queries
+from ..sessions.cars import CarSessions
 from ..sessions.cost import hourly_cost
 from ..sessions.ere import ere_credits
 from ..sessions.hourly import (
@@ -18,6 +19,7 @@ from ..sessions.hourly import (
     cumulative_rows,
     distribute,
     hour_of,
+    hourly_energy,
     session_hours,
 )
 from ..sessions.model import HistoryState, SessionRecord
@@ -42,6 +44,7 @@ ENERGY = Statistic("energy", "charged energy", "kWh", "energy")
 ERE_CREDITS = Statistic("ere", "ERE credits", ERE, None)
 VALUE = Statistic("value", "ERE value", EURO, None)
 COST = Statistic("cost", "charging cost", EURO, None)
+ELSEWHERE = Statistic("elsewhere", "charged elsewhere", "kWh", "energy")
 
 
 class Priced(NamedTuple):
@@ -54,11 +57,15 @@ class Priced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """All sessions of a charger or a vehicle, oldest first, at a moment, and whether there is a price."""
+    """All sessions of a charger or a vehicle, oldest first, at a moment, and whether there is a price.
+
+    `elsewhere` are those that only the vehicle's car tells of; None where no car tells anything.
+    """
 
     parts: Sequence[Priced]
     at: datetime
     has_price: bool
+    elsewhere: CarSessions | None = None
 
     @property
     def nickname(self) -> str | None:
@@ -69,11 +76,18 @@ class Series:
     def amounts(self) -> Mapping[Statistic, list[HourlyAmounts]]:
         """Return for every statistic what each session adds to its hours.
 
-        Without a price there is nothing to say of costs: what was written of them stays.
+        Without a price there is nothing to say of costs, and without a car's record nothing of elsewhere: what
+        was written of them stays.
         """
         shares = [self._shares(part) for part in self.parts]
         statistics = (ENERGY, ERE_CREDITS, VALUE, *([COST] if self.has_price else []))
-        return {statistic: [share[statistic] for share in shares] for statistic in statistics}
+        amounts = {statistic: [share[statistic] for share in shares] for statistic in statistics}
+        if self.elsewhere is not None:
+            amounts[ELSEWHERE] = [
+                hourly_energy(car.started_at, car.ended_at or car.started_at, car.energy_kwh or 0.0)
+                for car in self.elsewhere
+            ]
+        return amounts
 
     def _shares(self, part: Priced) -> Mapping[Statistic, HourlyAmounts]:
         """Return a session's energy, ERE credits, value and cost by hour."""
@@ -98,7 +112,8 @@ class Series:
 def vehicle_series(state: HistoryState, vehicle_id: str, at: datetime) -> Series:
     """Return the series of a vehicle by the history of its account."""
     parts = [_priced(state, session) for session in queries.vehicle_sessions(state, vehicle_id)]
-    return Series(parts, at, state.tariff is not None)
+    elsewhere = queries.charged_elsewhere(state, vehicle_id)
+    return Series(parts, at, state.tariff is not None, elsewhere)
 
 
 def charger_series(

@@ -1,0 +1,153 @@
+"""What cars record themselves of their charging: how readings of it are joined, and how it is stored."""
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from typing import Any, NamedTuple
+
+from ..api.parsing import parse_datetime, parse_number, parse_text
+from ..der_connect.models import CarSession
+
+type CarSessions = tuple[CarSession, ...]
+"""The sessions of a car, oldest first."""
+
+_SAME_START = timedelta(seconds=60)
+"""Two records of one car whose starts lie no further apart are of one session."""
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Car:
+    """What is kept of a car: the vehicle that it is, or was last, and its sessions.
+
+    `last_read` is the beginning of the last read that was complete; None before the first.
+    """
+
+    vehicle_id: str
+    last_read: datetime | None = None
+    sessions: CarSessions = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CarRecords:
+    """All cars of an account by their ids at DER Connect, and when the service is asked again.
+
+    `not_before` is set where the service, or a fault of it, asks for a wait. `credentials` is a digest of those with
+    which it was asked last.
+    """
+
+    cars: Mapping[str, Car] = field(default_factory=dict)
+    next_read: datetime | None = None
+    not_before: datetime | None = None
+    credentials: str | None = None
+    is_refused: bool = False
+
+
+def merged(known: CarSessions, read: Iterable[CarSession]) -> CarSessions:
+    """Return the sessions of a car with those that were just read; what the service lists no more stays.
+
+    Of one id the one just read counts, of two records of one session the one that was calculated later.
+    """
+    by_id = {session.id: session for session in (*known, *read)}
+    starts: list[datetime] = []
+    kept: list[CarSession] = []
+    for session in sorted(by_id.values(), key=_calculated, reverse=True):
+        place = bisect_left(starts, session.started_at)
+        if not any(
+            abs(start - session.started_at) <= _SAME_START
+            for start in starts[max(place - 1, 0) : place + 1]
+        ):
+            starts.insert(place, session.started_at)
+            kept.append(session)
+    return tuple(sorted(kept, key=lambda session: (session.started_at, session.id)))
+
+
+def _calculated(session: CarSession) -> tuple[datetime, str]:
+    return session.created_at or _NEVER, session.id
+
+
+class RestoredCars(NamedTuple):
+    """Records that were stored, and whether something of them could not be read."""
+
+    records: CarRecords
+    is_damaged: bool
+
+
+def restore_cars(document: object) -> RestoredCars:
+    """Return the records that a stored document holds; a car of which something is lost is to be read anew."""
+    if document is None:
+        return RestoredCars(CarRecords(), is_damaged=False)
+    stored = document if isinstance(document, dict) else {}
+    items = stored.get("cars")
+    parsed = (
+        {key: _parse_car(item) for key, item in items.items()} if isinstance(items, dict) else {}
+    )
+    cars = {key: car for key, (car, _) in parsed.items() if car is not None}
+    return RestoredCars(
+        CarRecords(
+            cars=cars,
+            next_read=parse_datetime(stored.get("next_read")),
+            not_before=parse_datetime(stored.get("not_before")),
+            credentials=parse_text(stored.get("credentials")),
+            is_refused=stored.get("is_refused") is True,
+        ),
+        is_damaged=not isinstance(items, dict)
+        or not all(is_whole for _, is_whole in parsed.values()),
+    )
+
+
+def _parse_car(value: object) -> tuple[Car | None, bool]:
+    """Return a stored car, and whether all of it could be read."""
+    match value:
+        case {"vehicle_id": str(vehicle_id), "last_read": last_read, "sessions": list(items)}:
+            sessions = [session for item in items if (session := _parse_session(item))]
+            is_whole = len(sessions) == len(items)
+            read_at = parse_datetime(last_read) if is_whole else None
+            return Car(vehicle_id=vehicle_id, last_read=read_at, sessions=tuple(sessions)), is_whole
+    return None, False
+
+
+_PARSERS: Mapping[str, Callable[[object], Any]] = (
+    dict.fromkeys((each.name for each in fields(CarSession)), parse_number)
+    | dict.fromkeys(("id", "label"), parse_text)
+    | dict.fromkeys(("created_at", "started_at", "ended_at"), parse_datetime)
+)
+
+
+def _parse_session(value: object) -> CarSession | None:
+    if not isinstance(value, dict):
+        return None
+    session = CarSession(**{name: parse(value.get(name)) for name, parse in _PARSERS.items()})
+    return session if session.id and session.started_at else None
+
+
+def cars_to_stored(records: CarRecords) -> dict[str, Any]:
+    """Return the document to store. It takes long for long records: not for the event loop."""
+    return {
+        "cars": {
+            key: {
+                "vehicle_id": car.vehicle_id,
+                "last_read": _format(car.last_read),
+                "sessions": [_session_to_stored(session) for session in car.sessions],
+            }
+            for key, car in records.cars.items()
+        },
+        "next_read": _format(records.next_read),
+        "not_before": _format(records.not_before),
+        "credentials": records.credentials,
+        "is_refused": records.is_refused,
+    }
+
+
+def _session_to_stored(session: CarSession) -> dict[str, Any]:
+    figures = {name: getattr(session, name) for name in _PARSERS}
+    return {
+        name: _format(figure) if isinstance(figure, datetime) else figure
+        for name, figure in figures.items()
+        if figure is not None
+    }
+
+
+def _format(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None

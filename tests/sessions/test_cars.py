@@ -1,0 +1,130 @@
+"""What cars record themselves: readings that are joined, and what is stored of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+import json
+from typing import Any
+
+import pytest
+
+from custom_components.joulo.der_connect.models import CarSession
+from custom_components.joulo.sessions.cars import (
+    Car,
+    CarRecords,
+    cars_to_stored,
+    merged,
+    restore_cars,
+)
+from tests.factories import car_session
+
+START = datetime(2026, 6, 1, 18, 0, tzinfo=UTC)
+HOUR, SECOND = timedelta(hours=1), timedelta(seconds=1)
+
+
+def recorded(session_id: str, seconds: float = 0, *, calculated: int | None = 0) -> CarSession:
+    """Return a session that started so many seconds after six, and was calculated so many days later."""
+    start = START + seconds * SECOND
+    created = None if calculated is None else START + timedelta(days=calculated)
+    return car_session(session_id, start, start + HOUR, kwh=10, created=created)
+
+
+def ids(*sessions: CarSession) -> list[str]:
+    """Return the ids of what is kept of sessions that were read in this order."""
+    kept: tuple[CarSession, ...] = ()
+    for session in sessions:
+        kept = merged(kept, [session])
+    assert kept == merged((), sessions)
+    return [session.id for session in kept]
+
+
+def test_sessions_are_kept_in_their_order_also_those_that_are_listed_no_more() -> None:
+    first, second = recorded("b"), recorded("a", 3600)
+    assert merged((second,), [first]) == (first, second)
+    assert merged((first, second), []) == (first, second)
+
+
+def test_of_one_id_the_one_that_was_read_last_counts() -> None:
+    before, after = recorded("a"), replace(recorded("a", 7200), energy_kwh=12)
+    assert merged((before,), [after]) == (after,)
+
+
+def test_of_two_records_of_one_session_the_one_calculated_later_counts() -> None:
+    early, late = recorded("early", 0), recorded("late", 60, calculated=1)
+    assert ids(early, late) == ["late"]
+    assert ids(late, early) == ["late"]
+    assert ids(early, replace(late, started_at=START + 61 * SECOND)) == ["early", "late"]
+    assert ids(recorded("never", calculated=None), late) == ["late"]
+
+
+@pytest.mark.parametrize("order", permutations(range(3)))
+def test_it_does_not_matter_in_which_order_they_are_read_together(order: tuple[int, ...]) -> None:
+    chain = [recorded("a", 0, calculated=1), recorded("b", 50, calculated=3), recorded("c", 100)]
+    kept = merged((), [chain[place] for place in order])
+    assert [session.id for session in kept] == ["b"]
+    assert merged(kept, chain) == kept
+
+
+def test_what_is_stored_is_read_again() -> None:
+    whole = replace(
+        recorded("a"),
+        average_power_kw=85.8,
+        soc_start=23.0,
+        soc_end=90.0,
+        range_start_km=104.3,
+        range_end_km=405.3,
+        label="Home",
+    )
+    bare = car_session("b", START + HOUR, None)
+    records = CarRecords(
+        cars={
+            "entity": Car(vehicle_id="zoe", last_read=START, sessions=(whole, bare)),
+            "never read": Car(vehicle_id="id3"),
+        },
+        next_read=START + HOUR,
+        not_before=START + HOUR,
+        credentials="abc",
+        is_refused=True,
+    )
+    document = json.loads(json.dumps(cars_to_stored(records)))
+    assert restore_cars(document) == (records, False)
+
+
+def test_without_a_file_there_is_nothing_and_nothing_is_damaged() -> None:
+    assert restore_cars(None) == (CarRecords(), False)
+
+
+@pytest.mark.parametrize(
+    "document",
+    ["damaged", [], {}, {"cars": []}, {"cars": {"entity": []}}, {"cars": {"entity": {}}}],
+)
+def test_what_is_no_such_document_is_empty(document: object) -> None:
+    assert restore_cars(document) == (CarRecords(), True)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        {"started_at": None},
+        {"started_at": "yesterday"},
+        {"id": 5},
+    ],
+)
+def test_a_damaged_session_costs_only_itself_and_has_its_car_read_anew(
+    damage: dict[str, Any],
+) -> None:
+    car = Car(vehicle_id="zoe", last_read=START, sessions=(recorded("a"), recorded("b", 3600)))
+    document = cars_to_stored(CarRecords(cars={"entity": car, "other": car}))
+    document["cars"]["entity"]["sessions"][0] |= damage
+    records, is_damaged = restore_cars(document)
+    assert is_damaged
+    assert records.cars["entity"] == replace(car, last_read=None, sessions=car.sessions[1:])
+    assert records.cars["other"] == car
+
+
+def test_a_damaged_figure_is_unknown() -> None:
+    car = Car(vehicle_id="zoe", last_read=START, sessions=(recorded("a"),))
+    document = cars_to_stored(CarRecords(cars={"entity": car}))
+    document["cars"]["entity"]["sessions"][0]["energy_kwh"] = {"total": 5}
+    records, _ = restore_cars(document)
+    assert records.cars["entity"].sessions == (replace(recorded("a"), energy_kwh=None),)
