@@ -39,16 +39,22 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "config_flow": GROUND
     | PURE
     | TOOLS
-    | {"options_flow", "switching", "vehicle_flow", "vehicles"},
+    | {"der_connect_flow", "options_flow", "switching", "vehicle_flow", "vehicles"},
+    "der_connect_flow": GROUND | PURE | TOOLS,
     "options_flow": GROUND | {"price", "price_sensor"},
-    "vehicle_flow": GROUND | PURE | TOOLS | {"price", "vehicles"},
+    "vehicle_flow": GROUND | PURE | TOOLS | {"der_connect_flow", "price", "vehicles"},
     **dict.fromkeys(
         READERS, GROUND | PURE | TOOLS | HISTORY | {"price", "price_sensor", "vehicles"}
     ),
     "data": GROUND | PURE | TOOLS | HISTORY | READERS,
     "entity": GROUND | PURE | TOOLS | HISTORY | READERS | {"data"},
     **dict.fromkeys(PLATFORMS, GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "entity"}),
-    "repairs": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "switching", "vehicles"},
+    "repairs": GROUND
+    | PURE
+    | TOOLS
+    | HISTORY
+    | READERS
+    | {"data", "der_connect_flow", "switching", "vehicles"},
     "diagnostics": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "vehicles"},
     "services": GROUND | PURE | TOOLS | HISTORY | READERS | {"data", "statement"},
 }
