@@ -26,6 +26,7 @@ MAY_IMPORT: dict[str, AbstractSet[str]] = {
     "der_connect": {"api"},
     "sessions": GROUND | {"der_connect"},
     **dict.fromkeys(TOOLS, GROUND),
+    "clients": GROUND | {"der_connect"},
     "dashboard": GROUND,
     "rest_sensors": GROUND | TOOLS,
     "switching": GROUND | TOOLS,
@@ -104,6 +105,13 @@ def test_a_part_imports_only_those_below_it(file: Path) -> None:
 
 def test_every_part_is_in_the_table() -> None:
     assert {part_of(file) for file in FILES} - {"__init__"} == MAY_IMPORT.keys()
+
+
+def test_the_client_of_der_connect_shares_only_what_is_of_no_service() -> None:
+    shared = {"errors", "parsing", "rate_limiter", "transport"}
+    for file in (ROOT / "der_connect").rglob("*.py"):
+        parts = {name[2] for name in imports(file) if name[:2] == ("joulo", "api")}
+        assert parts <= shared
 
 
 def test_the_table_has_no_circle() -> None:

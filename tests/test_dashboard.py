@@ -14,11 +14,10 @@ from custom_components.joulo.const import DOMAIN
 from tests.simulator import SimulatedAccount, SimulatedCloud
 from tests.test_manifest import MANIFEST, ROOM
 
-PATH = "/joulo/joulo-dashboard.js"
-MODULE, CARD = (
-    (ROOM / "frontend" / f"joulo-{name}.js").read_text(encoding="utf-8")
-    for name in ("dashboard", "sessions-card")
-)
+FOLDER = f"/joulo/{MANIFEST['version']}"
+PATH = f"{FOLDER}/joulo-dashboard.js"
+MODULES = {file.name: file.read_text(encoding="utf-8") for file in (ROOM / "frontend").iterdir()}
+ON_EVERY_PAGE = MODULES["joulo-dashboard.js"]
 
 
 def offered(hass: HomeAssistant) -> list[str]:
@@ -33,11 +32,11 @@ async def test_a_browser_gets_the_module_without_logging_in_and_keeps_it(
     assert response.status == HTTPStatus.OK
     assert response.content_type == "text/javascript"
     assert "max-age=2678400" in response.headers["Cache-Control"]
-    assert await response.text() == MODULE
+    assert await response.text() == ON_EVERY_PAGE
 
 
 async def test_a_new_version_has_a_new_address(hass: HomeAssistant, joulo: MockConfigEntry) -> None:
-    assert offered(hass) == [f"{PATH}?v={MANIFEST['version']}"]
+    assert offered(hass) == [PATH]
 
 
 async def test_it_is_there_once_also_after_a_reload_and_with_a_second_account(
@@ -65,22 +64,44 @@ async def test_without_any_account_left_it_stays_until_home_assistant_restarts(
     assert len(offered(hass)) == 1
 
 
-def test_the_module_loads_nothing_but_the_card_and_that_when_one_is_shown() -> None:
-    assert re.findall(
-        r"^\s*(?:import|export)\b.*|\bimport\([^)]*\)|\brequire\(.*", MODULE, re.MULTILINE
-    ) == ["import(SESSIONS_MODULE)"]
-    assert not re.search(r"^\s*import\b|\bimport\(|\brequire\(", CARD, re.MULTILINE)
+IMPORT = re.compile(r"\b(?:from|import) \"\./([\w-]+\.js)\"")
+LAZY_IMPORT = re.compile(r"\bimport\(\"\./([\w-]+\.js)\"\)")
 
 
-async def test_a_browser_gets_the_card_too(
+def test_every_page_loads_one_small_module_and_the_others_where_they_are_shown() -> None:
+    assert IMPORT.findall(ON_EVERY_PAGE) == []
+    assert sorted(LAZY_IMPORT.findall(ON_EVERY_PAGE)) == [
+        "overview-cards.js",
+        "sessions-card.js",
+        "strategy.js",
+    ]
+    assert len(ON_EVERY_PAGE.encode()) < 8_000
+
+
+def test_a_module_loads_nothing_from_elsewhere() -> None:
+    for name, module in MODULES.items():
+        found = [*IMPORT.findall(module), *LAZY_IMPORT.findall(module)]
+        assert found == re.findall(
+            r"\b(?:from|import)\b[ (]+\"([^\"]+)\"", module.replace("./", "")
+        )
+        assert {*found} <= MODULES.keys(), name
+
+
+async def test_a_browser_gets_every_module(
     joulo: MockConfigEntry, hass_client_no_auth: ClientSessionGenerator
 ) -> None:
-    response = await (await hass_client_no_auth()).get("/joulo/joulo-sessions-card.js")
-    assert await response.text() == CARD
+    client = await hass_client_no_auth()
+    for name, module in MODULES.items():
+        response = await client.get(f"{FOLDER}/{name}")
+        assert await response.text() == module
 
 
-@pytest.mark.parametrize("module", [MODULE, CARD], ids=["dashboard", "card"])
-def test_a_module_has_every_text_in_each_language(module: str) -> None:
+WITH_TEXTS = [name for name, module in MODULES.items() if "const TEXTS = {" in module]
+
+
+@pytest.mark.parametrize("name", WITH_TEXTS)
+def test_a_module_has_every_text_in_each_language(name: str) -> None:
+    module = MODULES[name]
     texts = module[module.index("const TEXTS = {") : module.index("\n};")]
     pairs = re.findall(r"^  \w+: \[\s*\"([^\"]+)\",\s*\"([^\"]+)\",?\s*\],$", texts, re.MULTILINE)
     assert len(pairs) == len(re.findall(r"^  \w+: \[", texts, re.MULTILINE)) > 0

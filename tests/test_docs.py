@@ -1,6 +1,7 @@
 """The documentation leads where it says, in the order it says, and leaves out nothing that users see."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 import re
 
@@ -14,7 +15,7 @@ from custom_components.joulo.binary_sensor import (
     VEHICLE_BINARY_SENSORS,
 )
 from custom_components.joulo.button import CHARGER_BUTTONS
-from custom_components.joulo.calendar import CHARGER_CALENDARS
+from custom_components.joulo.calendar import CHARGER_CALENDARS, VEHICLE_CALENDARS
 from custom_components.joulo.event import CHARGER_EVENTS
 from custom_components.joulo.sensor import (
     ACCOUNT_SENSORS,
@@ -23,7 +24,7 @@ from custom_components.joulo.sensor import (
     LAST_SESSION_SENSORS,
     VEHICLE_SENSORS,
 )
-from tests.test_translations import DESCRIPTIONS, ENGLISH
+from tests.test_translations import DESCRIPTIONS, DUTCH, ENGLISH, Texts
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -46,6 +47,60 @@ MARK_OF_DISABLED = " ○"
 
 type Entities = set[tuple[Platform, str, bool]]
 """Each with its name, and whether it is enabled by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Language:
+    """The documentation in a language: where it lies, where its twin lies from there, and the words that tests look for."""
+
+    readme: Path
+    folder: Path
+    twin: str
+    texts: Texts
+    contents: str
+    unknown_when: str
+    headings: tuple[str, str, str]
+    """Of the entities of a charger, of a vehicle, and of the account."""
+    platforms: Mapping[str, Platform]
+    """By the first word of a row or the head of a table."""
+
+
+LANGUAGES = {
+    "en": Language(
+        readme=READMES[0],
+        folder=DOCS,
+        twin="[Nederlands](nl/{page})",
+        texts=ENGLISH,
+        contents="Contents",
+        unknown_when="Unknown when",
+        headings=("Each charger", "Each vehicle", "The account"),
+        platforms={
+            "Sensor": Platform.SENSOR,
+            "Binary sensor": Platform.BINARY_SENSOR,
+            "Event": Platform.EVENT,
+            "Calendar": Platform.CALENDAR,
+            "Button": Platform.BUTTON,
+        },
+    ),
+    "nl": Language(
+        readme=READMES[1],
+        folder=DOCS / "nl",
+        twin="[English](../{page})",
+        texts=DUTCH,
+        contents="Inhoud",
+        unknown_when="Onbekend als",
+        headings=("Elke laadpaal", "Elk voertuig", "Het account"),
+        platforms={
+            "Sensor": Platform.SENSOR,
+            "Binaire sensor": Platform.BINARY_SENSOR,
+            "Gebeurtenis": Platform.EVENT,
+            "Agenda": Platform.CALENDAR,
+            "Knop": Platform.BUTTON,
+        },
+    ),
+}
+
+in_each_language = pytest.mark.parametrize("language", LANGUAGES.values(), ids=LANGUAGES)
 
 
 def read(path: Path) -> str:
@@ -138,21 +193,32 @@ def test_every_address_of_this_repository_exists(path: Path) -> None:
 # The order
 
 
-CONTENTS = dict(
-    re.findall(
+def contents(language: Language) -> dict[str, str]:
+    """Return the titles of the pages by their names, as the table of contents has them."""
+    rows = re.findall(
         r"^\d+\. \[(?P<title>[^\]]+)\]\((?P<page>[^)]+)\): \S",
-        read(DOCS / "README.md"),
+        read(language.folder / "README.md"),
         re.MULTILINE,
     )
-)
-"""The pages by their titles, as the table of contents has them."""
-PAGES = list(CONTENTS.values())
+    return {page: title for title, page in rows}
+
+
+PAGES = list(contents(LANGUAGES["en"]))
+of_each_page = pytest.mark.parametrize("page", PAGES)
 
 
 def test_the_contents_have_every_page_once() -> None:
     assert sorted(PAGES) == sorted({page.name for page in DOCS.glob("*.md")} - {"README.md"})
     elsewhere = {path.parent.name for path in DOCS.rglob("*.md")} - {DOCS.name}
-    assert elsewhere == {"decisions"}, "those are for contributors, and have contents of their own"
+    assert elsewhere == {"decisions", "nl"}, (
+        "the former are for contributors, with their own contents"
+    )
+
+
+def test_the_contents_are_the_same_in_dutch() -> None:
+    dutch = LANGUAGES["nl"]
+    assert list(contents(dutch)) == PAGES
+    assert sorted(page.name for page in dutch.folder.iterdir()) == sorted([*PAGES, "README.md"])
 
 
 def test_the_contents_of_the_decisions_have_each_of_them_once() -> None:
@@ -160,38 +226,55 @@ def test_the_contents_of_the_decisions_have_each_of_them_once() -> None:
     assert linked == sorted(path.name for path in (DOCS / "decisions").glob("0*.md"))
 
 
-@pytest.mark.parametrize(("title", "page"), CONTENTS.items(), ids=PAGES)
-def test_a_page_begins_with_the_title_that_the_contents_give_it(title: str, page: str) -> None:
-    assert read(DOCS / page).startswith(f"# {title}\n\n")
+@in_each_language
+@of_each_page
+def test_a_page_begins_with_its_title_and_the_way_to_its_twin(
+    language: Language, page: str
+) -> None:
+    title = contents(language)[page]
+    twin = language.twin.format(page=page)
+    assert read(language.folder / page).startswith(f"# {title}\n\n{twin}\n\n")
 
 
-@pytest.mark.parametrize("page", PAGES)
-def test_a_page_ends_with_the_way_to_the_previous_and_the_next(page: str) -> None:
-    place, titles = PAGES.index(page), list(CONTENTS)
-    way = ["[Contents](README.md)"]
+@in_each_language
+@of_each_page
+def test_a_page_ends_with_the_way_to_the_previous_and_the_next(
+    language: Language, page: str
+) -> None:
+    place, titles = PAGES.index(page), contents(language)
+    way = [f"[{language.contents}](README.md)"]
     if place > 0:
-        way.insert(0, f"[← {titles[place - 1]}]({PAGES[place - 1]})")
+        way.insert(0, f"[← {titles[PAGES[place - 1]]}]({PAGES[place - 1]})")
     if place < len(PAGES) - 1:
-        way.append(f"[{titles[place + 1]} →]({PAGES[place + 1]})")
-    assert read(DOCS / page).endswith(f"\n\n---\n\n{' · '.join(way)}\n")
+        way.append(f"[{titles[PAGES[place + 1]]} →]({PAGES[place + 1]})")
+    assert read(language.folder / page).endswith(f"\n\n---\n\n{' · '.join(way)}\n")
 
 
 # The README
 
 
-@pytest.mark.parametrize("readme", READMES, ids=in_repository)
-def test_a_readme_lists_the_pages_in_their_order(readme: Path) -> None:
-    rows = re.findall(r"^\| .+ \| \[(.+)\]\(docs/(.+)\) \|$", read(readme), re.MULTILINE)
-    assert rows == list(CONTENTS.items())
+@in_each_language
+def test_a_readme_lists_the_pages_in_their_order(language: Language) -> None:
+    folder = language.folder.relative_to(ROOT)
+    rows = re.findall(
+        rf"^\| .+ \| \[(.+)\]\({folder}/(.+)\) \|$", read(language.readme), re.MULTILINE
+    )
+    assert {page: title for title, page in rows} == contents(language)
+    assert [page for _, page in rows] == PAGES
 
 
 def test_both_readmes_link_to_the_same_and_to_each_other_at_once() -> None:
     english, dutch = READMES
     assert relative(english)[0] == dutch.name
     assert relative(dutch)[0] == english.name
-    # Each has pictures in its own language.
-    in_dutch = [target.replace("-nl.png", ".png") for target in relative(dutch)[1:]]
-    assert in_dutch == relative(english)[1:]
+    # Each has pictures and pages in its own language, and headings with them.
+    in_dutch = [
+        target.replace("-nl.png", ".png").replace("docs/nl/", "docs/")
+        for target in relative(dutch)[1:]
+    ]
+    assert [target.partition("#")[0] for target in in_dutch] == [
+        target.partition("#")[0] for target in relative(english)[1:]
+    ]
 
 
 def test_hacs_finds_what_the_readme_links_to() -> None:
@@ -212,77 +295,93 @@ def test_hacs_finds_what_the_readme_links_to() -> None:
 # Entities and actions
 
 
-def section(page: str, heading: str) -> str:
+def section(page: Path, heading: str) -> str:
     """Return what stands below a heading of the second level."""
-    _, text = read(DOCS / page).split(f"\n## {heading}\n", 1)
+    _, text = read(page).split(f"\n## {heading}\n", 1)
     return re.split(r"^## ", text, maxsplit=1, flags=re.MULTILINE)[0]
 
 
-def tables(text: str) -> Iterator[tuple[str, list[str]]]:
-    """Yield for each table what heads its first column, and that column."""
-    for head, body in re.findall(r"^\| (.+?) \|.*\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
-        yield head, [row.split("|")[1].strip() for row in body.splitlines()]
+def tables(text: str) -> Iterator[tuple[list[str], list[str]]]:
+    """Yield for each table its heads, and its first column."""
+    for head, body in re.findall(r"^\| (.+) \|\n\|[-|]+\n((?:\|.*\n)+)", text, re.MULTILINE):
+        heads = [cell.strip() for cell in head.split("|")]
+        yield heads, [row.split("|")[1].strip() for row in body.splitlines()]
 
 
-def in_the_tables(heading: str) -> Entities:
-    """Return the entities that a section of the first look has."""
+def in_the_tables(language: Language, heading: str) -> Entities:
+    """Return the entities that a section of their page has."""
     found: Entities = set()
-    for head, column in tables(section("first-look.md", heading)):
+    for (head, *_), column in tables(section(language.folder / "entities.md", heading)):
         for cell in column:
+            # A table of various entities says in each row what it is.
             kind, names = head, cell
-            if head == "Other":
+            if head not in language.platforms:
                 kind, _, names = cell.replace("*", "").partition(" ")
-            platform = Platform(kind.lower().replace(" ", "_"))
             for name in names.split(", "):
                 enabled = not name.endswith(MARK_OF_DISABLED)
+                platform = language.platforms[kind]
                 found.add((platform, name.removesuffix(MARK_OF_DISABLED), enabled))
     return found
 
 
-def described(platform: Platform, description: EntityDescription) -> tuple[Platform, str, bool]:
-    """Return an entity as the tables should have it."""
-    name = ENGLISH["entity"][platform][description.key]["name"]
-    return platform, name, description.entity_registry_enabled_default
+type Descriptions = Mapping[Platform, tuple[EntityDescription, ...]]
 
-
-OF_THE_ACCOUNT = {described(Platform.SENSOR, description) for description in ACCOUNT_SENSORS}
-_OF_A_CHARGER: dict[Platform, tuple[EntityDescription, ...]] = {
+OF_A_CHARGER: Descriptions = {
     Platform.SENSOR: (*CHARGER_SENSORS, *LAST_SESSION_SENSORS),
     Platform.BINARY_SENSOR: CHARGER_BINARY_SENSORS,
     Platform.BUTTON: CHARGER_BUTTONS,
     Platform.CALENDAR: CHARGER_CALENDARS,
     Platform.EVENT: CHARGER_EVENTS,
 }
-OF_A_VEHICLE = {
-    *(described(Platform.SENSOR, description) for description in VEHICLE_SENSORS),
-    *(described(Platform.SENSOR, description) for description in CAR_SENSORS),
-    *(described(Platform.BINARY_SENSOR, description) for description in VEHICLE_BINARY_SENSORS),
+OF_A_VEHICLE: Descriptions = {
+    Platform.SENSOR: (*VEHICLE_SENSORS, *CAR_SENSORS),
+    Platform.BINARY_SENSOR: VEHICLE_BINARY_SENSORS,
+    Platform.CALENDAR: VEHICLE_CALENDARS,
 }
-OF_A_CHARGER = {
-    described(platform, description)
-    for platform, descriptions in _OF_A_CHARGER.items()
-    for description in descriptions
-}
+OF_THE_ACCOUNT: Descriptions = {Platform.SENSOR: ACCOUNT_SENSORS}
 
 
+def described(descriptions: Descriptions, texts: Texts) -> Entities:
+    """Return entities as the tables should have them."""
+    return {
+        (
+            platform,
+            texts["entity"][platform][each.key]["name"],
+            each.entity_registry_enabled_default,
+        )
+        for platform, of_platform in descriptions.items()
+        for each in of_platform
+    }
+
+
+@in_each_language
 @pytest.mark.parametrize(
-    ("heading", "entities"),
-    [
-        ("Each charger", OF_A_CHARGER),
-        ("Each vehicle", OF_A_VEHICLE),
-        ("The account", OF_THE_ACCOUNT),
-    ],
+    ("place", "descriptions"), enumerate((OF_A_CHARGER, OF_A_VEHICLE, OF_THE_ACCOUNT))
 )
 def test_the_tables_have_every_entity_and_whether_it_is_enabled(
-    heading: str, entities: Entities
+    language: Language, place: int, descriptions: Descriptions
 ) -> None:
-    assert in_the_tables(heading) == entities
+    found = in_the_tables(language, language.headings[place])
+    assert found == described(descriptions, language.texts)
+
+
+@in_each_language
+def test_every_table_of_sensors_says_when_they_are_unknown(language: Language) -> None:
+    for heading in language.headings:
+        for heads, _ in tables(section(language.folder / "entities.md", heading)):
+            if heads[0] in language.platforms:
+                assert heads[-1] == language.unknown_when
 
 
 def test_every_entity_belongs_to_a_charger_a_vehicle_or_the_account() -> None:
-    assert {described(*pair) for pair in DESCRIPTIONS} == (
-        OF_A_CHARGER | OF_A_VEHICLE | OF_THE_ACCOUNT
-    )
+    everything: Entities = set()
+    for descriptions in (OF_A_CHARGER, OF_A_VEHICLE, OF_THE_ACCOUNT):
+        everything |= described(descriptions, ENGLISH)
+    assert {
+        entity
+        for platform, description in DESCRIPTIONS
+        for entity in described({platform: (description,)}, ENGLISH)
+    } == everything
 
 
 ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / "joulo" / "services.yaml"))
@@ -294,7 +393,7 @@ def test_every_action_is_described_with_its_fields() -> None:
         if action := re.search(r"\(`joulo\.(\w+)`\)", heading):
             found[action[1]] = [
                 cell.strip("`")
-                for head, column in tables(section("actions.md", heading))
+                for (head, *_), column in tables(section(DOCS / "actions.md", heading))
                 if head == "Field"
                 for cell in column
             ]

@@ -1,16 +1,18 @@
 """Clients of accounts, whose rate limiters outlive them in memory: reloads, new tokens, a removal."""
 
+from collections.abc import Mapping
 import hashlib
 import secrets
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from homeassistant.const import CONF_TOKEN, CONF_URL
+from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN, CONF_URL
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.util.hass_dict import HassKey
 
 from .api import JouloClient, RateLimiter
-from .const import DOMAIN
+from .const import CONF_TOKEN_URL, DOMAIN, SUBENTRY_DER_CONNECT
+from .der_connect import Credentials as DerConnectCredentials, DerConnectClient
 
 if TYPE_CHECKING:
     from .data import JouloConfigEntry
@@ -137,3 +139,35 @@ def _take_rate_limiter(hass: HomeAssistant, entry: JouloConfigEntry) -> RateLimi
 def _digest(credentials: Credentials) -> str:
     text = "\n".join(credentials)
     return hashlib.blake2b(text.encode(), key=_DIGEST_KEY).hexdigest()
+
+
+# DER Connect
+
+
+def der_connect_credentials(entry: JouloConfigEntry) -> DerConnectCredentials | None:
+    """Return what an account opens DER Connect with; None where that is not set up."""
+    subentries = entry.get_subentries_of_type(SUBENTRY_DER_CONNECT)
+    return credentials_in(subentries[0].data) if subentries else None
+
+
+def credentials_in(data: Mapping[str, Any]) -> DerConnectCredentials:
+    """Return the credentials of DER Connect that the data of a subentry holds."""
+    return DerConnectCredentials(
+        client_id=data[CONF_CLIENT_ID],
+        client_secret=data[CONF_CLIENT_SECRET],
+        url=data[CONF_URL],
+        token_url=data[CONF_TOKEN_URL],
+    )
+
+
+@callback
+def async_der_connect_client(
+    hass: HomeAssistant, entry: JouloConfigEntry
+) -> DerConnectClient | None:
+    """Return a client of DER Connect; None where that is not set up.
+
+    Each has a token of its own: one lasts for an hour, and hours lie between two reads.
+    """
+    if (credentials := der_connect_credentials(entry)) is None:
+        return None
+    return DerConnectClient(async_get_clientsession(hass), credentials)

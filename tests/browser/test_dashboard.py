@@ -24,8 +24,6 @@ class Words(NamedTuple):
 
     month: str
     year: str
-    payout: str
-    total_energy: str
     energy: str
     ere: str
     value: str
@@ -36,8 +34,6 @@ WORDS = {
     "en": Words(
         month="This month",
         year="This year",
-        payout="Payout",
-        total_energy="Total energy",
         energy="Energy",
         ere="ERE credits",
         value="Value",
@@ -46,8 +42,6 @@ WORDS = {
     "nl": Words(
         month="Deze maand",
         year="Dit jaar",
-        payout="Uitbetaling",
-        total_energy="Totale energie",
         energy="Energie",
         ere="ERE-credits",
         value="Waarde",
@@ -100,7 +94,7 @@ async def test_the_overview_has_the_figures_of_the_books(
     visitor = await visit(width, scheme)
     await visitor.page.goto(stage.dashboard_url)
     shown = [
-        number(await visitor.figure(charger, words.total_energy), language)
+        number(await visitor.figure(charger, words.energy, nth=-1), language)
         for charger in ("Garage", "Oprit", "Schuur")
     ]
     books = [introduction.first_books, (await stage.books())[0]]
@@ -113,7 +107,7 @@ async def test_the_overview_has_the_figures_of_the_books(
         await picture(visitor, f"dashboard-{device}", language)
 
     await show_account(visitor, width)
-    for title in (words.month, words.year, words.payout):
+    for title in (words.month, words.year):
         heading = visitor.section("Joulo").locator("hui-heading-card", has_text=title)
         await expect(heading).to_be_visible()
     month = {
@@ -152,7 +146,8 @@ async def test_the_session_that_runs_is_shown_and_the_last_one_of_every_charger(
     before = introduction.first_books["chargers"][0]["current_session"]
     assert before["kwh_so_far"] - ROUNDING <= running <= session["kwh_so_far"] + ROUNDING
     assert session["id_tag"] in VEHICLES["Zoe"]["tags"]
-    assert await visitor.figure("Garage", "Vehicle") == "Zoe"
+    line = visitor.section("Garage").locator("joulo-charger-line")
+    await expect(line).to_contain_text(re.compile(r"Charging · [\d.]+ kWh · since .+ · Zoe"))
     completed = books["chargers"][1]["newest_session"]
     assert number(await visitor.figure("Oprit", "Energy")) == completed["kwh"]
 
@@ -205,24 +200,25 @@ async def test_entities_that_are_renamed_hidden_or_disabled_are_respected(
     changes: dict[str, dict[str, Any]] = {
         "sensor.oprit_total_energy": {"name": "Since the beginning"},
         "sensor.schuur_total_energy": {"hidden_by": "user"},
-        "sensor.schuur_status": {"disabled_by": "user"},
+        "sensor.schuur_total_ere_credits": {"disabled_by": "user"},
+        "sensor.schuur_total_cost": {"hidden_by": "user"},
     }
     visitor = await visit(1280, "light")
     await visitor.page.goto(stage.dashboard_url)
-    await visitor.figure("Schuur", "Total energy")
+    in_total = visitor.section("Schuur").get_by_text("In total")
+    await expect(in_total).to_be_visible()
     async with stage.home.connection() as connection:
         for entity_id, change in changes.items():
             await connection.ask("config/entity_registry/update", entity_id=entity_id, **change)
     try:
         await visitor.figure("Oprit", "Since the beginning")
-        for name in ("Total energy", "Status"):
-            await expect(visitor.section("Schuur").get_by_text(name, exact=True)).to_have_count(0)
+        await expect(in_total).to_have_count(0)
     finally:
         async with stage.home.connection() as connection:
             for entity_id, change in changes.items():
                 back = dict.fromkeys(change)
                 await connection.ask("config/entity_registry/update", entity_id=entity_id, **back)
-    await visitor.figure("Schuur", "Total energy")
+    await expect(in_total).to_be_visible()
 
 
 async def test_it_is_drawn_also_where_home_assistant_loads_slowly(
@@ -248,7 +244,7 @@ async def test_it_speaks_the_language_of_the_user_not_that_of_home_assistant(
     try:
         visitor = await visit(1280, "light")
         await visitor.page.goto(stage.dashboard_url)
-        for title, tile in (("Garage", "Totale energie"), ("Joulo", "Uit te betalen")):
+        for title, tile in (("Garage", "ERE-credits"), ("Joulo", "Nettokosten")):
             await visitor.figure(title, tile)
     finally:
         async with stage.home.connection() as connection:
@@ -269,32 +265,29 @@ GENERATE = """async (change) => {
       .map((entity) => ({ ...entity, ...change.entities?.[entity.translation_key] })),
   );
   const indexed = (items, key) => Object.fromEntries(items.map((item) => [item[key], item]));
-  const callWS = async (request) => (request.type.includes("statistics") ? [] : {});
+  const account = Object.values(hass.devices).find(({ name }) => name === "Joulo");
   return strategy.generate({}, {
     ...hass,
-    callWS,
-    devices: indexed(devices, "id"),
+    callWS: async () => ({}),
+    devices: indexed([account, ...devices], "id"),
     entities: indexed(entities, "entity_id"),
   });
 }"""
 
 
 async def drawn(visitor: Visitor, chargers: int, **entities: dict[str, Any]) -> dict[str, Any]:
-    """Return the overview of so many chargers without statistics; of some entities something is changed."""
+    """Return the overview of so many chargers; of some entities something is changed."""
     await visitor.page.wait_for_function("!!customElements.get('ll-strategy-dashboard-joulo')")
     change = {"chargers": chargers, "entities": entities}
     config = await visitor.page.evaluate(GENERATE, change)
     overview: dict[str, Any] = config["views"][0]
-    return overview | {"sessions": str(config["views"][1])}
+    return overview
 
 
 async def test_without_a_charger_or_a_session_it_says_so(stage: Stage, visit: Visit) -> None:
     visitor = await visit(1280, "light")
     assert "There is no charger yet" in str(await drawn(visitor, 0))
-    one = await drawn(visitor, 1)
-    assert "No charging session has been completed yet" in str(one)
-    assert "There are no statistics yet" in one["sessions"]
-    assert "statistics-graph" not in one["sessions"]
+    assert "No charging session has been completed yet" in str(await drawn(visitor, 1))
 
 
 async def test_twelve_chargers_stand_in_order(stage: Stage, visit: Visit) -> None:

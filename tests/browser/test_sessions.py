@@ -3,6 +3,7 @@
 import csv
 from io import StringIO
 from pathlib import Path
+import re
 from typing import Any, NamedTuple
 
 from axe_playwright_python.async_playwright import Axe  # type: ignore[import-untyped]
@@ -10,6 +11,7 @@ from playwright.async_api import Locator, expect
 import pytest
 
 from scripts.demo_home.stage import Introduction, Stage
+from tests.simulator import TAGS
 
 from .conftest import Picture, Scheme, Visit, Width
 from .test_dashboard import PHONE, ROUNDING, fits
@@ -24,6 +26,7 @@ class Words(NamedTuple):
     total: str
     vehicle: str
     download: str
+    print: str
     whose: str
     delimiter: str
 
@@ -35,6 +38,7 @@ WORDS = {
         total="Total",
         vehicle="Vehicle",
         download="Download",
+        print="Print",
         whose="Whose car?",
         delimiter=",",
     ),
@@ -44,6 +48,7 @@ WORDS = {
         total="Totaal",
         vehicle="Voertuig",
         download="Downloaden",
+        print="Afdrukken",
         whose="Wiens auto?",
         delimiter=";",
     ),
@@ -152,6 +157,100 @@ async def test_the_download_is_the_statement_of_the_period(
     _, *lines, _ = statement(await download.path(), words.delimiter)
     rows = [row for row in (await answer(stage))["sessions"] if row["vehicle"] == "Zoe"]
     assert [line[-2] for line in lines] == [row["session_id"] for row in rows]
+
+
+async def test_the_download_has_all_that_the_books_of_joulo_have(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    card = await open_card(visitor)
+    await card.get_by_role("button", name="All", exact=True).click()
+    await expect(card.locator("h2")).to_have_text("All")
+    async with visitor.page.expect_download() as downloading:
+        await card.get_by_role("button", name="Download").click()
+    head, *lines, _ = statement(await (await downloading.value).path(), ",")
+    books, _ = await stage.books()
+    assert len(lines) == books["total_sessions"]
+    kwh = sum(float(line[head.index("Energy (kWh)")]) for line in lines)
+    assert kwh == pytest.approx(books["total_kwh"], abs=0.005 * len(lines))
+
+
+# Keeps a statement on the page that would be gone once it is printed.
+KEEP_WHAT_IS_PRINTED = "window.print = () => {};"
+
+
+async def test_what_is_printed_is_a_statement_for_an_employer_without_whole_tags(
+    stage: Stage, language: str, visit: Visit, tmp_path: Path
+) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.context.add_init_script(KEEP_WHAT_IS_PRINTED)
+    card = await open_card(visitor)
+    await card.get_by_role("button", name=WORDS[language].year, exact=True).click()
+    await expect(card.locator("h2")).to_have_text(re.compile(r"^\d{4}$"))
+    rows = await card.locator("tbody tr:not(.running)").count()
+    shown = amounts(await card.locator("tfoot").inner_text())
+    await card.get_by_role("button", name=WORDS[language].print).click()
+    page = visitor.page.locator("joulo-sessions-card iframe").content_frame
+    await expect(page.locator("table tr")).not_to_have_count(0)
+    text = await page.locator("main").inner_text()
+    assert "Joulo" in text
+    assert "/kWh" in text
+    assert await page.locator("table tr").count() >= rows + 2
+    assert amounts(await page.locator("table tr").last.inner_text()) == shown
+    assert not [tag for tag in TAGS if tag and tag in text]
+
+
+def amounts(line: str) -> list[str]:
+    """Return the cells of a line that hold an amount."""
+    return [cell.strip() for cell in re.split(r"[\t\n]", line) if re.search("kWh|ERE|€", cell)]
+
+
+@pytest.mark.parametrize("count", [0, 1, 400])
+async def test_none_one_and_many_sessions_are_counted_and_fit_a_phone(
+    stage: Stage, visit: Visit, count: int
+) -> None:
+    visitor = await visit(390, "light")
+    await open_card(visitor)
+    names = tuple(f"Charger {number}" for number in range(1, 13))
+    await visitor.page.evaluate(SHOW, [rows_of(count, names), 500])
+    made = visitor.page.locator("body > joulo-sessions-card")
+    if count:
+        words = f"{count} session" if count == 1 else f"{count} sessions"
+        await expect(made.locator("tfoot th")).to_have_text(f"Total · {words}")
+        await made.locator("tbody button").first.click()
+        await expect(made.locator("dl")).to_be_visible()
+    else:
+        # What runs is of this month, not of the one before.
+        await made.get_by_role("button", name="Month").click()
+        await made.get_by_role("button", name="Earlier").click()
+        await expect(made).to_contain_text("No charging sessions in this period.")
+    assert await fits(visitor)
+
+
+async def test_while_joulo_is_down_the_past_is_there_and_nothing_has_just_ended(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    states = await stage.home.call("GET", "/api/states")
+    own = [
+        each
+        for each in states
+        if each["entity_id"].startswith(("sensor.oprit_", "binary_sensor.oprit_"))
+    ]
+    for state in own:
+        await stage.home.call(
+            "POST", f"/api/states/{state['entity_id']}", state | {"state": "unavailable"}
+        )
+    try:
+        await visitor.page.goto(stage.dashboard_url)
+        section = visitor.section("Oprit")
+        await expect(section.get_by_text("Joulo cannot be reached")).to_be_visible()
+        await expect(section.get_by_text("Just ended")).not_to_be_visible()
+        card = await open_card(visitor)
+        await expect(card.locator("tbody tr").first).to_be_visible()
+    finally:
+        for state in own:
+            await stage.home.call("POST", f"/api/states/{state['entity_id']}", state)
 
 
 async def test_the_card_is_used_by_keyboard_alone(stage: Stage, visit: Visit) -> None:

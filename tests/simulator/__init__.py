@@ -1,9 +1,17 @@
-"""A faithful Joulo cloud for tests, demo and benchmarks; `python -m tests.simulator` runs it."""
+"""Faithful Joulo and DER Connect clouds for tests, demo and benchmarks; `python -m tests.simulator` runs it."""
 
 from .account import DEMO_TOKEN, Availability, Dialect, Reboot, SimulatedAccount
 from .charging import SimulatedCharger, SimulatedSession
 from .clock import Clock, ScaledClock, standing_clock, system_clock
 from .cloud import PATHS, RecordedRequest, SimulatedCloud
+from .der_connect import (
+    DER_CONNECT_ID,
+    DER_CONNECT_SECRET,
+    CarCharge,
+    SimulatedCar,
+    SimulatedDerConnect,
+    serve_der_connect,
+)
 from .faults import ELSEWHERE, EVERYWHERE, Fault
 from .history import (
     DOCUMENTED_NOW,
@@ -19,6 +27,8 @@ from .server import create_app, serve
 
 __all__ = [
     "DEMO_TOKEN",
+    "DER_CONNECT_ID",
+    "DER_CONNECT_SECRET",
     "DOCUMENTED_NOW",
     "ELSEWHERE",
     "EVERYWHERE",
@@ -28,6 +38,7 @@ __all__ = [
     "SCHUUR_ID",
     "TAGS",
     "Availability",
+    "CarCharge",
     "Clock",
     "Dialect",
     "Fault",
@@ -35,14 +46,17 @@ __all__ = [
     "RecordedRequest",
     "ScaledClock",
     "SimulatedAccount",
+    "SimulatedCar",
     "SimulatedCharger",
     "SimulatedCloud",
+    "SimulatedDerConnect",
     "SimulatedSession",
     "create_app",
     "documented_account",
     "lively",
     "seeded_account",
     "serve",
+    "serve_der_connect",
     "standing_clock",
     "system_clock",
 ]

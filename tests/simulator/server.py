@@ -40,13 +40,18 @@ _ORDERS: dict[str, Order] = {
 @asynccontextmanager
 async def serve(cloud: SimulatedCloud, port: int = 0, *, prefix: str = "") -> AsyncGenerator[str]:
     """Serve the cloud on 127.0.0.1 and yield its URL, prefix included; port 0 takes a free one."""
-    runner = web.AppRunner(
-        create_app(cloud, prefix), access_log=None, handler_cancellation=True, shutdown_timeout=1
-    )
+    async with serve_app(create_app(cloud, prefix), port) as url:
+        yield url + prefix
+
+
+@asynccontextmanager
+async def serve_app(app: web.Application, port: int) -> AsyncGenerator[str]:
+    """Serve an application on 127.0.0.1 and yield its address."""
+    runner = web.AppRunner(app, access_log=None, handler_cancellation=True, shutdown_timeout=1)
     await runner.setup()
     try:
         await web.TCPSite(runner, HOST, port).start()
-        yield f"http://{HOST}:{runner.addresses[0][1]}{prefix}"
+        yield f"http://{HOST}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
 

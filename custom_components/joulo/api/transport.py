@@ -1,4 +1,4 @@
-"""One HTTP request to Joulo: its header and limits, and the error that each status stands for."""
+"""One HTTP request: its header and limits, and the error that each status stands for."""
 
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -33,11 +33,11 @@ from .errors import (
 )
 from .parsing import parse_number, parse_object, parse_text
 
-_GET_TIMEOUT = ClientTimeout(total=15)
+GET_TIMEOUT = ClientTimeout(total=15)
 _POST_TIMEOUT = ClientTimeout(total=60)
 """Joulo may wait until a charger has booted before it responds to a command."""
 _MEGABYTE = 1_000_000
-_MAX_BODY_BYTES = 10 * _MEGABYTE
+MAX_BODY_BYTES = 10 * _MEGABYTE
 _MAX_SHORT_BYTES = _MEGABYTE // 10
 """Of the answer to a command and of an error, which are parsed at once."""
 _CHUNK_BYTES = 65_536
@@ -57,14 +57,14 @@ class Transport:
         """Raise JouloInsecureUrlError if `url` would send the token in plain text."""
         self._session = session
         self._token = token
-        self._url = _secure_url(url)
+        self._url = secure_url(url)
 
     async def get(self, path: str, query: Mapping[str, str]) -> bytes:
         """Return the body of the response. A status other than 200 raises its JouloError."""
-        async with self._request("GET", path, params=query, timeout=_GET_TIMEOUT) as response:
+        async with self._request("GET", path, params=query, timeout=GET_TIMEOUT) as response:
             if response.status != HTTPStatus.OK:
                 raise await error_of(response)
-            return await read_body(response, _MAX_BODY_BYTES)
+            return await read_body(response, MAX_BODY_BYTES)
 
     def post(
         self, path: str, command: Mapping[str, str]
@@ -76,27 +76,40 @@ class Transport:
         """Return a text of Joulo's that may be shown: where it repeats the token, dots stand instead."""
         return text.replace(self._token.strip(), "...")
 
-    @asynccontextmanager
-    async def _request(
+    def _request(
         self, method: str, path: str, **options: Any
-    ) -> AsyncGenerator[ClientResponse]:
-        if not _fits_in_header(self._token):
+    ) -> AbstractAsyncContextManager[ClientResponse]:
+        return request(self._session, method, self._url / path, token=self._token, **options)
+
+
+@asynccontextmanager
+async def request(
+    session: ClientSession, method: str, url: URL, *, token: str | None, **options: Any
+) -> AsyncGenerator[ClientResponse]:
+    """Send a request, at most once and without following a redirect, and yield the response, of any status.
+
+    A token that fits in no header raises JouloAuthError, a response that does not come JouloConnectionError.
+    """
+    headers = {"Accept": "application/json"}
+    if token is not None:
+        if not _fits_in_header(token):
             raise JouloAuthError
-        try:
-            async with self._session.request(
-                method,
-                self._url / path,
-                headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
-                allow_redirects=False,
-                middlewares=(_send_once,),
-                **options,
-            ) as response:
-                yield response
-        # aiohttp's errors may hold the request and with it the token: they are not kept as a cause.
-        except ClientConnectorError as error:
-            raise JouloConnectionError(type(error).__name__, sent=False) from None
-        except (ClientError, TimeoutError) as error:
-            raise JouloConnectionError(type(error).__name__, sent=True) from None
+        headers["Authorization"] = f"Bearer {token}"
+    try:
+        async with session.request(
+            method,
+            url,
+            headers=headers,
+            allow_redirects=False,
+            middlewares=(_send_once,),
+            **options,
+        ) as response:
+            yield response
+    # aiohttp's errors may hold the request and with it the token: they are not kept as a cause.
+    except ClientConnectorError as error:
+        raise JouloConnectionError(type(error).__name__, sent=False) from None
+    except (ClientError, TimeoutError) as error:
+        raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
 async def read_body(response: ClientResponse, most: int = _MAX_SHORT_BYTES) -> bytes:
@@ -117,12 +130,18 @@ async def read_error_field(response: ClientResponse, key: str) -> str | None:
         return None
 
 
-async def error_of(response: ClientResponse) -> JouloError:
-    """Return the error that the status of a response stands for."""
+async def error_of(
+    response: ClientResponse, default_retry_after: float = _DEFAULT_RETRY_AFTER
+) -> JouloError:
+    """Return the error that the status of a response stands for.
+
+    `default_retry_after` is the wait in seconds where a 429 tells none.
+    """
     retry_after = response.headers.get("Retry-After")
     is_rate_limited = response.status == HTTPStatus.TOO_MANY_REQUESTS
     if is_rate_limited or (response.status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after):
-        return JouloRateLimitError(_parse_retry_after(retry_after, response.headers.get("Date")))
+        wait = _parse_retry_after(retry_after, response.headers.get("Date"))
+        return JouloRateLimitError(default_retry_after if wait is None else wait)
     match response.status:
         case HTTPStatus.UNAUTHORIZED:
             return JouloAuthError()
@@ -145,7 +164,7 @@ async def _forbidden(response: ClientResponse) -> JouloError:
     return JouloScopeError(parse_text(document.get("required_scope")))
 
 
-def _secure_url(url: str) -> URL:
+def secure_url(url: str) -> URL:
     """Return the parsed address: HTTPS, or HTTP to this machine, and without a login of its own."""
     try:
         parsed = URL(url)
@@ -175,8 +194,8 @@ async def _send_once(request: ClientRequest, send: ClientHandlerType) -> ClientR
         raise JouloConnectionError(type(error).__name__, sent=True) from None
 
 
-def _parse_retry_after(header: str | None, date: str | None) -> float:
-    """Return the wait in seconds, at most a day, from a number or a date (RFC 9110, Retry-After).
+def _parse_retry_after(header: str | None, date: str | None) -> float | None:
+    """Return the wait in seconds, at most a day, from a number or a date (RFC 9110, Retry-After); None without one.
 
     A date is compared with the response's own `date`, because the clock of this machine may be wrong.
     """
@@ -186,7 +205,7 @@ def _parse_retry_after(header: str | None, date: str | None) -> float:
         text = text.lstrip("0")[:9] or "0"
     if (seconds := parse_number(text)) is None:
         if (moment := _parse_http_date(text)) is None:
-            return _DEFAULT_RETRY_AFTER
+            return None
         seconds = (moment - (_parse_http_date(date or "") or datetime.now(UTC))).total_seconds()
     return min(max(seconds, 0.0), _MAX_RETRY_AFTER)
 

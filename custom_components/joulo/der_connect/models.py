@@ -1,7 +1,9 @@
 """What DER Connect answers, as values."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,3 +28,7 @@ class CarSession:
     range_end_km: float | None
     label: str | None
     """Name that the user gave the place; of several the one that fits most accurately."""
+
+    def later_of(self, before: CarSession) -> CarSession:
+        """Return the one that was calculated later of two records of a session; this one where neither tells."""
+        return self if (self.created_at or _NEVER) >= (before.created_at or _NEVER) else before

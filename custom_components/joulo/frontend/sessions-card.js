@@ -4,8 +4,23 @@
  * text, never as markup.
  */
 
-const DOMAIN = "joulo";
-const LANGUAGES = ["en", "nl"];
+import {
+  DOMAIN,
+  devicesOf,
+  element,
+  euros,
+  figureOf,
+  formatOf,
+  isAccount,
+  isCharger,
+  isVehicle,
+  known,
+  languageOf,
+  nameOf,
+  statesOf,
+  textIn,
+} from "./common.js";
+
 const TEXTS = {
   month: ["Month", "Maand"],
   year: ["Year", "Jaar"],
@@ -29,6 +44,7 @@ const TEXTS = {
   cost: ["Cost", "Kosten"],
   net: ["Net cost", "Nettokosten"],
   estimated: ["estimated", "geschat"],
+  no_payout: ["Not MID-certified: no payout", "Niet MID-gecertificeerd: geen uitbetaling"],
   power: ["Average power", "Gem. vermogen"],
   started: ["Start", "Begin"],
   ended: ["End", "Einde"],
@@ -44,7 +60,7 @@ const TEXTS = {
   download: ["Download", "Downloaden"],
   print: ["Print", "Afdrukken"],
   statement: ["Charging sessions", "Laadsessies"],
-  price: ["Price per kWh", "Prijs per kWh"],
+  price: ["Average price per kWh", "Gemiddelde prijs per kWh"],
   before: ["{year}: {total}", "{year}: {total}"],
   none: ["No charging sessions in this period.", "Geen laadsessies in deze periode."],
   loading: ["The sessions are being read …", "De sessies worden gelezen …"],
@@ -112,30 +128,7 @@ const STYLE = `
     tfoot { position: sticky; bottom: 0; background: var(--card-background-color); }
   }`;
 
-/** Return an element with properties, attributes (those with a hyphen, role and class) and children; texts stay texts. */
-function element(name, properties = {}, ...children) {
-  const made = name.startsWith("svg:")
-    ? document.createElementNS("http://www.w3.org/2000/svg", name.slice(4))
-    : document.createElement(name);
-  for (const [key, value] of Object.entries(properties)) {
-    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
-    else if (key in made && !(made instanceof SVGElement)) made[key] = value;
-    else made.setAttribute(key, value);
-  }
-  made.append(...children.flat().filter((child) => child !== null && child !== undefined));
-  return made;
-}
-
 // Time, on Home Assistant's own clock
-
-const formats = new Map();
-
-/** Return a format of numbers or dates. To make one takes long, and thousands of cells use a few. */
-function formatOf(Format, language, options) {
-  const key = JSON.stringify([Format.name, language, options]);
-  if (!formats.has(key)) formats.set(key, new Format(language, options));
-  return formats.get(key);
-}
 
 /** Return year, month and day of a moment in a time zone. */
 const dayOf = (moment, timeZone) =>
@@ -180,7 +173,7 @@ export class SessionsCard {
   #before = [];
   #error = null;
   #isLoading = true;
-  #seen = "";
+  #seen = new Map();
   #lastProgress = "";
   #asked = 0;
   #timer;
@@ -230,57 +223,45 @@ export class SessionsCard {
       const [year, month] = dayOf(new Date(), hass.config.time_zone);
       Object.assign(this.#view, { year, month });
     }
-    const seen = this.#fingerprint();
-    if (seen !== this.#seen || hass.language !== language) {
-      this.#seen = seen;
-      this.#load();
-    } else if (this.#progress !== this.#lastProgress && !this.#isLoading) {
+    if (this.#hasNews()) this.#load();
+    else if (
+      hass.language !== language ||
+      (this.#progress !== this.#lastProgress && !this.#isLoading)
+    )
       this.#draw();
-    }
   }
 
   // What there is
 
-  get #devices() {
-    return Object.values(this.#hass.devices).filter(({ identifiers }) =>
-      identifiers.some(([domain]) => domain === DOMAIN),
-    );
-  }
-
   get #accounts() {
-    const services = this.#devices.filter(({ entry_type }) => entry_type === "service");
+    const services = devicesOf(this.#hass).filter(isAccount);
     const entries = services.flatMap(({ config_entries }) => config_entries);
     const { config_entry_id: chosen } = this.#config;
     return chosen ? entries.filter((entry) => entry === chosen) : entries;
   }
 
-  #named(isVehicle) {
-    return this.#devices
-      .filter(({ entry_type }) => entry_type !== "service")
-      .filter(
-        ({ identifiers }) => identifiers.some(([, id]) => id.startsWith("vehicle_")) === isVehicle,
-      )
-      .map(({ id, name_by_user, name }) => ({ id, name: name_by_user || name }))
+  /** Return ids and names of the devices of a kind, by name. */
+  #named(isWanted) {
+    return devicesOf(this.#hass)
+      .filter(isWanted)
+      .map((device) => ({ id: device.id, name: nameOf(device) }))
       .sort((one, other) => one.name.localeCompare(other.name));
   }
 
-  #states(device) {
-    const { entities, states } = this.#hass;
-    const own = Object.values(entities).filter(
-      ({ platform, device_id }) => platform === DOMAIN && device_id === device.id,
-    );
-    return Object.fromEntries(
-      own.map(({ translation_key, entity_id }) => [translation_key, states[entity_id]]),
-    );
-  }
-
-  /** Return a text that changes when a session has been completed, corrected or given to another vehicle. */
-  #fingerprint() {
+  /** Whether a session has been completed, corrected or given to another vehicle since this was last asked. */
+  #hasNews() {
     const telling = /^(total_(energy|ere|cost)|last_session_.+|charging_session|active_vehicle)$/;
-    return Object.values(this.#hass.entities)
+    const ids = Object.values(this.#hass.entities)
       .filter((each) => each.platform === DOMAIN && telling.test(each.translation_key))
-      .map(({ entity_id }) => this.#hass.states[entity_id]?.state)
-      .join();
+      .map(({ entity_id }) => entity_id);
+    const news = ids.filter((id) => {
+      const state = this.#hass.states[id]?.state;
+      // While Joulo or the integration is away, nothing is news.
+      return state && state !== "unavailable" && state !== this.#seen.get(id);
+    });
+    for (const id of news) this.#seen.set(id, this.#hass.states[id].state);
+    const isFirst = !this.#asked;
+    return isFirst || news.length > 0;
   }
 
   /** What is known of the sessions that run, as a text that changes with it. */
@@ -337,12 +318,11 @@ export class SessionsCard {
   // Words and numbers
 
   get #language() {
-    return this.#hass.locale?.language ?? this.#hass.language;
+    return languageOf(this.#hass);
   }
 
-  #text(key, words = {}) {
-    const index = Math.max(0, LANGUAGES.indexOf(this.#language.split("-")[0]));
-    return TEXTS[key][index].replace(/\{(\w+)\}/g, (_, word) => words[word]);
+  #text(key, words) {
+    return textIn(TEXTS, this.#language, key, words);
   }
 
   #number(figure, decimals = 2) {
@@ -354,8 +334,7 @@ export class SessionsCard {
   #amount(figure, { unit, decimals }) {
     if (figure === null || figure === undefined) return "–";
     if (unit !== "EUR") return `${this.#number(figure, decimals)} ${unit}`;
-    const options = { style: "currency", currency: "EUR" };
-    return formatOf(Intl.NumberFormat, this.#language, options).format(figure);
+    return euros(figure, this.#language);
   }
 
   #moment(text, options = { dateStyle: "medium", timeStyle: "short" }) {
@@ -663,8 +642,10 @@ export class SessionsCard {
       sum: () => this.#amount(sumOf(summed, FIGURES[name]), FIGURES[name]),
       isKnown: (row) => row[FIGURES[name].key] !== null,
     });
-    const cost = figure("cost");
+    const [value, cost] = [figure("value"), figure("cost")];
     const about = (row) => (row.cost_estimated ? "≈ " : "");
+    const withoutMeter = this.#withoutMeter();
+    const isWorth = (row) => value.isKnown(row) && !withoutMeter.has(row.charger_id);
     return [
       {
         title: this.#text("duration"),
@@ -685,7 +666,7 @@ export class SessionsCard {
       },
       figure("energy"),
       figure("ere"),
-      figure("value"),
+      { ...value, isKnown: isWorth, cell: (row) => (isWorth(row) ? value.cell(row) : "–") },
       { ...cost, cell: (row) => about(row) + cost.cell(row) },
       figure("net"),
       {
@@ -696,17 +677,21 @@ export class SessionsCard {
     ].filter(({ isKnown }) => rows.some(isKnown));
   }
 
+  /** Return the ids of the chargers without a MID meter: their sessions are worth nothing. */
+  #withoutMeter() {
+    const chargers = devicesOf(this.#hass)
+      .filter(isCharger)
+      .filter(({ id }) => statesOf(this.#hass, id).mid_certified?.state === "off");
+    return new Set(chargers.flatMap(({ identifiers }) => identifiers.map(([, id]) => id)));
+  }
+
   /** Return what runs now as rows: it is in no statement yet. */
   #running() {
     const isNow = this.#view.span === "all" || this.#isLatest;
     if (!isNow) return [];
-    const figure = (state) =>
-      Number.isFinite(parseFloat(state?.state)) ? Number(state.state) : null;
-    const rows = this.#named(false).flatMap((device) => {
-      const states = this.#states(device);
+    const rows = this.#named(isCharger).flatMap((device) => {
+      const states = statesOf(this.#hass, device.id);
       if (states.charging?.state !== "on" || !states.session_start) return [];
-      const known = ({ state } = {}) =>
-        state && !/^un(known|available)$/.test(state) ? state : null;
       return [
         {
           session_id: device.id,
@@ -716,12 +701,12 @@ export class SessionsCard {
           charger_name: device.name,
           vehicle: known(states.active_vehicle),
           tag_id: known(states.active_tag_id),
-          energy_kwh: figure(states.session_energy),
-          ere_credits: figure(states.session_ere),
+          energy_kwh: figureOf(states.session_energy),
+          ere_credits: figureOf(states.session_ere),
           value_eur: null,
-          cost_eur: figure(states.session_cost),
+          cost_eur: figureOf(states.session_cost),
           net_cost_eur: null,
-          average_power_kw: figure(states.session_average_power),
+          average_power_kw: figureOf(states.session_average_power),
           is_running: true,
         },
       ];
@@ -825,7 +810,9 @@ export class SessionsCard {
   }
 
   #details(row) {
+    const isWithoutPayout = this.#withoutMeter().has(row.charger_id);
     const amounts = Object.entries(FIGURES).map(([name, figure]) => {
+      if (name === "value" && isWithoutPayout) return [name, this.#text("no_payout")];
       const mark = name === "cost" && row.cost_estimated ? ` (${this.#text("estimated")})` : "";
       return [name, this.#amount(row[figure.key], figure) + mark];
     });
@@ -839,7 +826,7 @@ export class SessionsCard {
       ["power", this.#amount(row.average_power_kw, { unit: "kW", decimals: 1 })],
       ...(row.is_running ? [] : [["session", row.session_id]]),
     ].map(([key, text]) => [element("dt", {}, this.#text(key)), element("dd", {}, text)]);
-    const vehicles = this.#named(true);
+    const vehicles = this.#named(isVehicle);
     if (vehicles.length && !row.is_running) {
       const options = [["", this.#text("nobody")], ...vehicles.map(({ id, name }) => [id, name])];
       const chosen = vehicles.find(({ name }) => name === row.vehicle)?.id ?? "";
@@ -882,7 +869,8 @@ export class SessionsCard {
   async #download() {
     const device = (list, name) => list.find((each) => each.name === name)?.id;
     const { charger, vehicle } = this.#view;
-    const device_id = device(this.#named(true), vehicle) ?? device(this.#named(false), charger);
+    const device_id =
+      device(this.#named(isVehicle), vehicle) ?? device(this.#named(isCharger), charger);
     try {
       const answers = await this.#ask({
         ...spanOf(this.#view),
@@ -915,11 +903,12 @@ export class SessionsCard {
         element(tag, {}, first),
         columns.map((column) => element(tag, {}, of(column) ?? "")),
       );
-    const energy = sumOf(rows, FIGURES.energy);
-    const cost = sumOf(rows, FIGURES.cost);
+    const priced = rows.filter(({ cost_eur }) => cost_eur !== null);
+    const energy = sumOf(priced, FIGURES.energy);
+    const cost = sumOf(priced, FIGURES.cost);
     const price =
       energy && cost !== null ? `${this.#amount(cost / energy, FIGURES.cost)}/kWh` : "–";
-    const account = this.#devices.find(({ entry_type }) => entry_type === "service")?.name;
+    const account = devicesOf(this.#hass).find(isAccount)?.name;
     // Hidden, some browsers would print nothing.
     const style = "position: fixed; width: 0; height: 0; border: 0";
     const frame = element("iframe", { title: this.#text("statement"), style });
