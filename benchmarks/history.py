@@ -92,7 +92,7 @@ LENGTH = timedelta(hours=3.5)
 RESOLVER = "homeassistant.helpers.aiohttp_client._async_make_resolver"
 DATABASE = "home-assistant_v2.db"
 TAGS = ("04A1B2C3D4E580", "04A1B2C3D4E581", None)
-VEHICLES = (
+VEHICLES: tuple[dict[str, list[str]], ...] = (
     {"tags": [TAGS[0]], "chargers": []},
     {"tags": [TAGS[1]], "chargers": []},
     {"tags": [], "chargers": [CHARGERS[0].id]},

@@ -21,14 +21,18 @@ from syrupy.assertion import SnapshotAssertion
 
 import custom_components.joulo  # noqa: F401 (else the plugin's own package would shadow it)
 from custom_components.joulo.const import DOMAIN
+from tests.cars import ID3_ENTITY, ZOE_ENTITY
 from tests.events import Told
 from tests.home import Home
 from tests.simulator import (
     DEMO_TOKEN,
     SimulatedAccount,
+    SimulatedCar,
     SimulatedCloud,
+    SimulatedDerConnect,
     seeded_account,
     serve,
+    serve_der_connect,
 )
 
 collect_ignore = ["browser"]
@@ -116,6 +120,19 @@ def cloud(request: pytest.FixtureRequest, account: SimulatedAccount) -> Generato
 async def url(cloud: SimulatedCloud, socket_enabled: None) -> AsyncGenerator[str]:
     """Serve the cloud on loopback and return its address."""
     async with serve(cloud) as address:
+        yield address
+
+
+@pytest.fixture
+def service() -> SimulatedDerConnect:
+    """Return a DER Connect with two cars that have recorded nothing yet."""
+    return SimulatedDerConnect(*(SimulatedCar(entity_id=each) for each in (ZOE_ENTITY, ID3_ENTITY)))
+
+
+@pytest.fixture
+async def service_url(service: SimulatedDerConnect, socket_enabled: None) -> AsyncGenerator[str]:
+    """Serve DER Connect on loopback and return its address."""
+    async with serve_der_connect(service) as address:
         yield address
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, chain
 from math import fsum, inf
+from operator import methodcaller
 from typing import NamedTuple
 
 from ..api import ChargingSession
@@ -212,7 +213,7 @@ def _told_by(car: _Car, spans: _Spans) -> Mapping[str, Sequence[CarSession]]:
     fitting = _fitting(covering)
     # Where the energy of several fits, the times decide.
     best = {
-        each: [max(found, key=lambda span, each=each: span.fitness(each))]
+        each: [max(found, key=methodcaller("fitness", each))]
         for each, among in covering.items()
         if (found := [span for span in among if span.session.id in fitting])
     }

@@ -16,6 +16,7 @@ from homeassistant.util import dt as dt_util
 from ..api import (
     JouloAuthError,
     JouloError,
+    JouloInsecureUrlError,
     JouloNotFoundError,
     JouloRateLimitError,
     JouloScopeError,
@@ -86,6 +87,7 @@ class DerConnectReader:
         self._records = CarRecords()
         self._readable: frozenset[str] = frozenset()
         self._show: Show = lambda _: None
+        self._client: DerConnectClient | None = None
         self._cancel: CALLBACK_TYPE | None = None
         self._is_stored_by_later_version = False
         self._has_failed = False
@@ -173,6 +175,11 @@ class DerConnectReader:
         self._tell_readable(
             {each for each, entity_id in self._entity_ids.items() if self._is_read(entity_id)}
         )
+        try:
+            self._client = async_der_connect_client(self._hass, self._entry)
+        except JouloInsecureUrlError as error:
+            self._log_fault(error)
+            return
         self._entry.async_on_unload(self._async_cancel)
         self._async_begin()
 
@@ -223,14 +230,18 @@ class DerConnectReader:
 
     @callback
     def _async_read_now(self, vehicle_ids: Collection[str], next_read: datetime) -> None:
-        if vehicle_ids:
+        if vehicle_ids and self._client is not None:
             self._entry.async_create_background_task(
-                self._hass, self._async_read(vehicle_ids, next_read), "Read DER Connect"
+                self._hass,
+                self._async_read(self._client, vehicle_ids, next_read),
+                "Read DER Connect",
             )
 
-    async def _async_read(self, vehicle_ids: Collection[str], next_read: datetime) -> None:
+    async def _async_read(
+        self, client: DerConnectClient, vehicle_ids: Collection[str], next_read: datetime
+    ) -> None:
         """Read the cars of vehicles, remember the outcome, and plan the next read of all."""
-        outcome = await self._async_read_cars(vehicle_ids)
+        outcome = await self._async_read_cars(client, vehicle_ids)
         now = dt_util.utcnow()
         not_before = now + outcome.wait if outcome.wait else None
         self._records = replace(
@@ -253,11 +264,11 @@ class DerConnectReader:
         document = await self._hass.async_add_executor_job(cars_to_stored, self._records)
         await self._store.async_save(document)
 
-    async def _async_read_cars(self, vehicle_ids: Collection[str]) -> _Outcome:
+    async def _async_read_cars(
+        self, client: DerConnectClient, vehicle_ids: Collection[str]
+    ) -> _Outcome:
         """Read one car after the other, until the service asks to wait or refuses the credentials."""
         outcome = _Outcome()
-        if (client := async_der_connect_client(self._hass, self._entry)) is None:
-            return outcome
         for vehicle_id in sorted(vehicle_ids):
             try:
                 await self._async_read_car(client, vehicle_id)
@@ -303,7 +314,8 @@ class DerConnectReader:
     def _log_fault(self, error: JouloError) -> None:
         if not self._has_failed:
             self._has_failed = True
-            _LOGGER.info("DER Connect cannot be read: %s", error)
+            # Not its words, which may be the service's own and name the car.
+            _LOGGER.info("DER Connect cannot be read (%s)", type(error).__name__)
 
 
 @dataclass(slots=True)
