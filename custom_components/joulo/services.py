@@ -59,6 +59,7 @@ GET_SESSIONS: Final = probatio.Schema(
         probatio.Optional(ATTR_START): _DAY_OR_MOMENT,
         probatio.Optional(ATTR_END): _DAY_OR_MOMENT,
         probatio.Optional(ATTR_TAG_ID): cv.string,
+        probatio.Optional(ATTR_SESSION_ID): probatio.All(cv.ensure_list, [cv.string]),
         probatio.Optional(ATTR_PRICE_PER_KWH): probatio.All(
             probatio.Coerce(float), probatio.Range(min=0, max=DEAREST_KWH)
         ),
@@ -127,6 +128,7 @@ async def _async_get_sessions(call: ServiceCall) -> ServiceResponse:
         start=start,
         end=end,
         tag_id=call.data.get(ATTR_TAG_ID),
+        session_ids=_session_ids(call),
         price_per_kwh=call.data.get(ATTR_PRICE_PER_KWH),
         charger_names=charger_names(dr.async_get(call.hass), entry),
         now=dt_util.utcnow(),
@@ -209,6 +211,8 @@ class _Selection:
     start: datetime | None
     end: datetime | None
     tag_id: str | None
+    session_ids: frozenset[str] | None
+    """None for all sessions."""
     price_per_kwh: float | None
     charger_names: dict[str, str]
     now: datetime
@@ -236,6 +240,7 @@ class _Selection:
             (self.start is None or self.start <= session.started_at)
             and (self.end is None or session.started_at < self.end)
             and (self.tag_id is None or self._has_tag(session))
+            and (self.session_ids is None or session.id in self.session_ids)
             and (self.vehicle_id is None or self._vehicle_of(session) == self.vehicle_id)
         )
 
@@ -245,6 +250,11 @@ class _Selection:
 
     def _vehicle_of(self, session: ChargingSession) -> str | None:
         return attribute(session, self.history.fleet).vehicle_id
+
+
+def _session_ids(call: ServiceCall) -> frozenset[str] | None:
+    """Return the sessions that are asked for by their ids; none of them for an empty list, None for all."""
+    return frozenset(call.data[ATTR_SESSION_ID]) if ATTR_SESSION_ID in call.data else None
 
 
 def _statement(selection: _Selection, localizer: Localizer, is_csv: bool) -> dict[str, Any]:  # noqa: FBT001

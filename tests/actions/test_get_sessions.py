@@ -154,6 +154,15 @@ async def test_a_tag_can_be_asked_for(
     assert expected
 
 
+async def test_sessions_can_be_asked_for_by_their_ids(
+    hass: HomeAssistant, joulo: MockConfigEntry, account: SimulatedAccount
+) -> None:
+    first, second, *_ = (session.id for session in booked(account))
+    assert ids(await get(hass, session_id=[second, first, "of-nobody"])) == [first, second]
+    assert ids(await get(hass, session_id=second)) == [second]
+    assert ids(await get(hass, session_id=[])) == []
+
+
 @pytest.mark.parametrize("zone", ["Europe/Amsterdam", "America/New_York", "Asia/Kolkata"])
 @pytest.mark.long_account
 async def test_a_bare_day_is_one_of_home_assistants_zone_and_as_an_end_is_included(

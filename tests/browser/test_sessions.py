@@ -159,6 +159,24 @@ async def test_the_download_is_the_statement_of_the_period(
     assert [line[-2] for line in lines] == [row["session_id"] for row in rows]
 
 
+async def test_the_download_has_what_every_choice_shows(stage: Stage, visit: Visit) -> None:
+    visitor = await visit(1280, "light")
+    card = await open_card(visitor)
+    await card.get_by_role("button", name="All", exact=True).click()
+    await card.get_by_label("Charger", exact=True).select_option("Schuur")
+    rows = [row for row in (await answer(stage))["sessions"] if row["charger_name"] == "Schuur"]
+    for choice, owner in (("Zoe", "Zoe"), ("Nobody's", None)):
+        await card.get_by_label("Vehicle", exact=True).select_option(choice)
+        own = [row["session_id"] for row in rows if row["vehicle"] == owner]
+        await expect(card.locator("tfoot th")).to_contain_text(f"{len(own)} session")
+        if not own:
+            continue
+        async with visitor.page.expect_download() as downloading:
+            await card.get_by_role("button", name="Download").click()
+        _, *lines, _ = statement(await (await downloading.value).path(), ",")
+        assert [line[-2] for line in lines] == own
+
+
 async def test_the_download_has_all_that_the_books_of_joulo_have(
     stage: Stage, visit: Visit
 ) -> None:

@@ -486,7 +486,7 @@ export class SessionsCard {
     const disabled = !rows.length;
     parts.push(
       element("span", { className: "grow" }),
-      this.#button("download", () => this.#download(), { disabled }),
+      this.#button("download", () => this.#download(rows), { disabled }),
       this.#button("print", () => this.#print(rows), { disabled }),
     );
     return element("div", { className: "bar" }, parts);
@@ -866,15 +866,14 @@ export class SessionsCard {
     return ["joulo", period[span], ...[charger, vehicle].filter(Boolean).map(slug)].join("-");
   }
 
-  async #download() {
-    const device = (list, name) => list.find((each) => each.name === name)?.id;
+  /** Save the sessions that are shown as a statement, which the integration words. */
+  async #download(rows) {
     const { charger, vehicle } = this.#view;
-    const device_id =
-      device(this.#named(isVehicle), vehicle) ?? device(this.#named(isCharger), charger);
+    const isFiltered = charger || vehicle;
     try {
       const answers = await this.#ask({
         ...spanOf(this.#view),
-        ...(device_id && { device_id }),
+        ...(isFiltered && { session_id: rows.map((row) => row.session_id) }),
         format: "csv",
       });
       // A spreadsheet knows the encoding by the mark at the beginning.
