@@ -8,7 +8,7 @@ from pathlib import Path
 import re
 from typing import Any
 
-from . import history
+from . import history, household
 from .home import Connection, Json
 from .stage import Introduction, Stage
 
@@ -82,6 +82,17 @@ _OF_A_VEHICLE = (
     "sensor.last_session_energy",
     "sensor.last_session_cost",
     "sensor.last_session_charger",
+)
+_OF_A_CAR = (
+    "sensor.last_charge_energy",
+    "sensor.last_charge_end",
+    "sensor.last_charge_location",
+    "sensor.last_charge_soc_start",
+    "sensor.last_charge_soc_end",
+    "sensor.last_charge_range_end",
+    "sensor.elsewhere_energy",
+    "sensor.month_elsewhere_energy",
+    "sensor.year_elsewhere_energy",
 )
 # A charger without a running session, or without a card, has nothing to tell about these.
 _MAY_BE_UNKNOWN = re.compile(
@@ -202,7 +213,7 @@ def _vehicle_problems(
     introduction: Introduction, entities: dict[str, Entity], names: Json
 ) -> Iterator[str]:
     for vehicle_id, name in introduction.vehicles.items():
-        for expected in _OF_A_VEHICLE:
+        for expected in _OF_A_VEHICLE + (_OF_A_CAR if name == household.CAR else ()):
             fault = _fault(entities, names, f"vehicle_{vehicle_id}", expected)
             if fault and not (_MAY_BE_UNKNOWN.fullmatch(expected) and fault == "unknown"):
                 yield f"{name}: {expected} is {fault}."

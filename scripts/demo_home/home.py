@@ -121,11 +121,12 @@ class Home:
         entry_id: str = result["result"]["entry_id"]
         return entry_id
 
-    async def fill_in(self, path: str, handler: Any, answers: Json) -> Json:
-        """Open a form of a config entry, submit it, and return what it has made; DemoError if nothing."""
+    async def fill_in(self, path: str, handler: Any, *answers: Json) -> Json:
+        """Open a form of a config entry, submit it step by step, and return what it has made; DemoError if nothing."""
         flows = f"/api/config/config_entries/{path}"
-        form = await self.call("POST", flows, {"handler": handler})
-        result: Json = await self.call("POST", f"{flows}/{form['flow_id']}", answers)
+        result: Json = await self.call("POST", flows, {"handler": handler})
+        for answer in answers:
+            result = await self.call("POST", f"{flows}/{result['flow_id']}", answer)
         if result["type"] != "create_entry":
             reason = result.get("reason") or result.get("errors")
             raise DemoError(f"The form {path} of {handler} ended in {result['type']}: {reason}")

@@ -5,7 +5,13 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from tests.simulator import GARAGE_ID, TAGS
+from tests.simulator import (
+    DEMO_CAR_ID,
+    DER_CONNECT_ID,
+    DER_CONNECT_SECRET,
+    GARAGE_ID,
+    TAGS,
+)
 
 from . import prices
 from .home import Connection, Home, Json
@@ -17,6 +23,8 @@ VEHICLES: Final[dict[str, Json]] = {
     "Company car": {"tags": [], "chargers": [GARAGE_ID]},
 }
 """By name. The third card is nobody's, and its owner is asked for."""
+CAR: Final = "Zoe"
+"""The vehicle that DER Connect knows, and that charges at work too."""
 
 _PATIENCE = 40  # quarters of a second, for a reload
 _ROUNDING = 0.011
@@ -24,13 +32,25 @@ _MOST_RUNNING = 12  # kWh or EUR of the session that runs
 _HOUR = timedelta(hours=1)
 
 
-async def move_in(home: Home, entry_id: str) -> None:
-    """Add the vehicles and the price, by the forms that a user has."""
+async def move_in(home: Home, entry_id: str, der_connect_url: str) -> None:
+    """Add DER Connect, the vehicles and the price, by the forms that a user has."""
+    subentries = "subentries/flow"
+    await _fill_in(home, subentries, [entry_id, "der_connect"], _credentials(der_connect_url))
     for name, data in VEHICLES.items():
-        await _fill_in(home, "subentries/flow", [entry_id, "vehicle"], {"name": name, **data})
+        car = {"entity_id": DEMO_CAR_ID} if name == CAR else {}
+        answers = ({"name": name, **data}, {"capture": bool(car), **car})
+        await _fill_in(home, subentries, [entry_id, "vehicle"], *answers)
     options = {"chargers_interval": 60, "price": {"price_entity": prices.SENSOR}}
     await _fill_in(home, "options/flow", entry_id, options)
     await _until_loaded(home, entry_id)
+
+
+def _credentials(der_connect_url: str) -> Json:
+    return {
+        "client_id": DER_CONNECT_ID,
+        "client_secret": DER_CONNECT_SECRET,
+        "advanced": {"url": der_connect_url, "token_url": f"{der_connect_url}/access_token"},
+    }
 
 
 async def _until_loaded(home: Home, entry_id: str) -> None:
@@ -46,11 +66,11 @@ async def _until_loaded(home: Home, entry_id: str) -> None:
     raise DemoError("The account is not set up again.")
 
 
-async def _fill_in(home: Home, path: str, handler: Any, answers: Json) -> None:
+async def _fill_in(home: Home, path: str, handler: Any, *answers: Json) -> None:
     """Fill a form in, as soon as the reload that the one before has caused is done: it closes open forms."""
     for _ in range(_PATIENCE):
         try:
-            await home.fill_in(path, handler, answers)
+            await home.fill_in(path, handler, *answers)
         except DemoError as error:
             if not any(cause in str(error) for cause in ("entry_not_loaded", "Invalid flow")):
                 raise

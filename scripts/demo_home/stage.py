@@ -17,7 +17,8 @@ from .service import DemoError, Service, first_to_end, running
 LOG = "output.log"  # of Home Assistant
 _DOMAIN = "joulo"
 _DASHBOARD = "dashboard-joulo"  # as the dialog proposes
-_ANNOUNCEMENT = "Joulo simulator on "
+_JOULO, _DER_CONNECT = "Joulo simulator on ", "DER Connect simulator on "
+"""What the simulator says when it answers; DER Connect comes first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,7 @@ class Stage:
     session: ClientSession
     simulator: Service
     simulator_url: str
+    der_connect_url: str
     home_assistant: Service
     home: Home
     language: str
@@ -52,11 +54,15 @@ class Stage:
             await prices.record(connection)
         answers = {"token": DEMO_TOKEN, "advanced": {"url": self.simulator_url}}
         entry_id = await self.home.add_integration(_DOMAIN, answers)
-        await household.move_in(self.home, entry_id)
+        await household.move_in(self.home, entry_id, self.der_connect_url)
         await self.home.add_dashboard(_DASHBOARD, "Joulo", {"type": f"custom:{_DOMAIN}"})
         async with self.home.connection() as connection:
             subentries = await connection.ask("config_entries/subentries/list", entry_id=entry_id)
-        vehicles = {each["subentry_id"]: each["title"] for each in subentries}
+        vehicles = {
+            each["subentry_id"]: each["title"]
+            for each in subentries
+            if each["subentry_type"] == "vehicle"
+        }
         return Introduction(entry_id=entry_id, vehicles=vehicles, first_books=books)
 
     async def books(self) -> tuple[Json, Json]:
@@ -90,7 +96,9 @@ async def performance(
         ) as simulator,
         running("Home Assistant", *assist, log=folder / LOG) as home_assistant,
     ):
-        url = await simulator.answer("The simulator's address", lambda: _announced(simulator))
+        url = await simulator.answer(
+            "The simulator's address", lambda: _announced(simulator, _JOULO)
+        )
         home = Home(session, f"http://127.0.0.1:{port}", Path(folder).name)
         await home_assistant.answer("Home Assistant's first answer", home.is_up)
         await home.onboard(language)
@@ -100,18 +108,23 @@ async def performance(
             session=session,
             simulator=simulator,
             simulator_url=url,
+            der_connect_url=_address(simulator, _DER_CONNECT) or "",
             home_assistant=home_assistant,
             home=home,
             language=language,
         )
 
 
-async def _announced(simulator: Service) -> str | None:
+def _address(simulator: Service, announcement: str) -> str | None:
     lines = simulator.log.read_text("utf-8").splitlines()
     return next(
-        (line.removeprefix(_ANNOUNCEMENT) for line in lines if line.startswith(_ANNOUNCEMENT)),
+        (line.removeprefix(announcement) for line in lines if line.startswith(announcement)),
         None,
     )
+
+
+async def _announced(simulator: Service, announcement: str) -> str | None:
+    return _address(simulator, announcement)
 
 
 async def _settle_in(home: Home, language: str) -> None:

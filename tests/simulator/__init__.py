@@ -14,6 +14,7 @@ from .der_connect import (
 )
 from .faults import ELSEWHERE, EVERYWHERE, Fault
 from .history import (
+    DEMO_CAR_ID,
     DOCUMENTED_NOW,
     GARAGE_ID,
     OPRIT_ID,
@@ -22,10 +23,12 @@ from .history import (
     documented_account,
     lively,
     seeded_account,
+    seeded_car,
 )
 from .server import create_app, serve
 
 __all__ = [
+    "DEMO_CAR_ID",
     "DEMO_TOKEN",
     "DER_CONNECT_ID",
     "DER_CONNECT_SECRET",
@@ -55,6 +58,7 @@ __all__ = [
     "documented_account",
     "lively",
     "seeded_account",
+    "seeded_car",
     "serve",
     "serve_der_connect",
     "standing_clock",

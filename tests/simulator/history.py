@@ -10,15 +10,24 @@ from uuid import UUID
 from .account import DEMO_TOKEN, Dialect, SimulatedAccount
 from .charging import SimulatedCharger, SimulatedSession
 from .clock import AMSTERDAM, Clock, local, standing_clock, system_clock
+from .der_connect import CarCharge, SimulatedCar
 
 GARAGE_ID = "a1b2c3d4-e5f6-7890-abcd-ef1234567890"
 OPRIT_ID = "b2c3d4e5-f6a7-8901-bcde-f12345678901"
 SCHUUR_ID = "d4e5f6a7-b8c9-4012-9def-123456789abc"
 DOCUMENTED_NOW = dt.datetime(2026, 4, 9, 10, 30, tzinfo=dt.UTC)
 
-TAGS = ("DEADBEEF12345678", "04A1B2C3D4E580", "04F6E5D4C3B2A1", None)
+CARD_OF_CAR = "DEADBEEF12345678"
+TAGS = (CARD_OF_CAR, "04A1B2C3D4E580", "04F6E5D4C3B2A1", None)
+
+DEMO_CAR_ID = "7ac991f9-4c80-4b6b-9a55-1577b91625b5"
 
 _DAY = dt.timedelta(days=1)
+_KNOWN_TO_CAR = 100
+_DAYS_AT_WORK = (1, 3)
+_ARRIVES = 0.9  # of what the meter counts
+_BATTERY_KWH = 52.0
+_KM_PER_PERCENT = 3.8
 _TWO_YEARS = 730
 _QUIET_BEFORE_NOW = dt.timedelta(hours=2)  # leaves room for a session that runs now
 
@@ -90,6 +99,50 @@ def lively(account: SimulatedAccount, minutes: float = 4) -> None:
         account.plan_session(charger.id, start, end, tag=tag)
         start = end + dt.timedelta(minutes=6)
         end = start + dt.timedelta(minutes=12)
+
+
+def seeded_car(account: SimulatedAccount, tag: str) -> SimulatedCar:
+    """Return a car that charges at home with a card, as an account has it, and at work twice a week.
+
+    It knows the last hundred days. At home it tells what arrived in the battery, which is less than the meter counts.
+    """
+    now = account.clock()
+    first = now - _KNOWN_TO_CAR * _DAY
+    at_home = (
+        _charge(session.id, session.started_at, session.ends_at, float(kwh) * _ARRIVES, "Home")
+        for session in account.completed()
+        if session.tag == tag and session.started_at >= first and session.ends_at is not None
+        if (kwh := session.kwh_at(now))
+    )
+    return SimulatedCar(entity_id=DEMO_CAR_ID, charges=[*at_home, *_charges_at_work(now)])
+
+
+def _charges_at_work(now: dt.datetime) -> Iterator[CarCharge]:
+    for age in range(_KNOWN_TO_CAR, 0, -1):
+        day = local(now).date() - age * _DAY
+        if day.weekday() in _DAYS_AT_WORK:
+            chance = Random(f"work {day}")
+            start = dt.datetime.combine(day, dt.time(8, 40), AMSTERDAM).astimezone(dt.UTC)
+            hours = chance.uniform(1, 4)
+            end = start + dt.timedelta(hours=hours)
+            yield _charge(_uuid(chance), start, end, hours * 7.4 * _ARRIVES, "Work")
+
+
+def _charge(
+    charge_id: str, start: dt.datetime, end: dt.datetime, kwh: float, label: str
+) -> CarCharge:
+    full = 92.0
+    empty = max(full - kwh / _BATTERY_KWH * 100, 4.0)
+    return CarCharge(
+        id=charge_id,
+        started_at=start,
+        ended_at=end,
+        kwh=round(kwh, 3),
+        power_kw=round(kwh / ((end - start) / dt.timedelta(hours=1)), 2),
+        soc=(round(empty), full),
+        range_km=(round(empty * _KM_PER_PERCENT, 1), round(full * _KM_PER_PERCENT, 1)),
+        label=label,
+    )
 
 
 def _three_chargers() -> tuple[SimulatedCharger, ...]:
