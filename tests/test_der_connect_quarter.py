@@ -43,7 +43,7 @@ from tests.simulator import (
 
 BEGIN = datetime(2026, 9, 1, 0, 0, tzinfo=UTC)  # the clock goes back on 25 October
 DAYS = 91
-STEPS = (6.1, 12, 24, 60)
+STEPS = (6.1, 24, 36, 60)
 """Hours by which time moves: some reads follow one another, others are missed."""
 DAY, HOUR, MINUTE, SECOND = (
     timedelta(**{unit: 1}) for unit in ("days", "hours", "minutes", "seconds")

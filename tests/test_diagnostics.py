@@ -17,9 +17,13 @@ from syrupy.assertion import SnapshotAssertion
 from syrupy.filters import props
 
 from custom_components.joulo.const import DOMAIN
+from tests.cars import ZOE, ZOE_ENTITY, add_car, add_credentials, car_charge, put
 from tests.conftest import NOW as NOON, Advance
+from tests.home import Home
 from tests.simulator import (
     DEMO_TOKEN,
+    DER_CONNECT_ID,
+    DER_CONNECT_SECRET,
     EVERYWHERE,
     GARAGE_ID,
     OPRIT_ID,
@@ -27,6 +31,7 @@ from tests.simulator import (
     SimulatedAccount,
     SimulatedCharger,
     SimulatedCloud,
+    SimulatedDerConnect,
     answers,
 )
 from tests.timing import POLL
@@ -185,3 +190,48 @@ async def test_an_entry_that_could_not_be_set_up_tells_why(
 
 async def test_the_address_is_not_told(of_entry: Diagnostics, url: str) -> None:
     assert url not in json.dumps(of_entry)
+
+
+# What cars have recorded
+
+
+@pytest.fixture
+async def of_cars(
+    hass: HomeAssistant,
+    hass_client: ClientSessionGenerator,
+    new_home: Home,
+    service: SimulatedDerConnect,
+    service_url: str,
+) -> Diagnostics:
+    """Return the diagnostics of an entry with a car that charged at home, without a card, and at work."""
+    (session,) = new_home.cloud.account.completed(OPRIT_ID)
+    session.tag = None
+    start, kwh = session.started_at, float(session.kwh_at(NOON))
+    put(service, car_charge("told-at-home", start, start + HOUR, kwh=kwh, label="Home"))
+    work = start - 24 * HOUR
+    put(service, car_charge("told-at-work", work, work + HOUR, kwh=8, label="Acme", soc=(20, 40)))
+    add_credentials(new_home, service_url)
+    add_car(new_home, tags=["ZOES-CARD"], chargers=["charger-of-zoe"])
+    await new_home.set_up()
+    await new_home.read_all()
+    return await get_diagnostics_for_config_entry(hass, hass_client, new_home.entry)
+
+
+async def test_diagnostics_tell_how_many_sessions_the_cars_tell_of(of_cars: Diagnostics) -> None:
+    assert of_cars["vehicles"]["sessions_by_rule"]["car"] == 1
+    (car,) = of_cars["der_connect"]["cars"]
+    assert (car["sessions"], car["elsewhere"]) == (2, 1)
+    assert car["last_session"]["label"] == "**REDACTED**"
+    assert car["last_session"]["energy_kwh"] > 0
+    assert of_cars["der_connect"]["is_refused"] is False
+
+
+async def test_diagnostics_hold_no_credentials_and_nothing_that_identifies_a_car(
+    of_cars: Diagnostics, service_url: str
+) -> None:
+    text = json.dumps(of_cars)
+    private = (ZOE_ENTITY, DER_CONNECT_ID, DER_CONNECT_SECRET, service_url, "told-at", "Acme")
+    vehicle = ("ZOES-CARD", "charger-of-zoe", "Zoe", ZOE)
+    assert not [word for word in (*private, *vehicle) if word in text]
+    kinds = {each["type"] for each in of_cars["entry"]["subentries"]}
+    assert kinds == {"vehicle", "der_connect"}
