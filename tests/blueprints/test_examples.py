@@ -29,6 +29,7 @@ ZOES_TAG = "04A3B2C1D2E3F4"
 A_DEVICE = "0123456789abcdef0123456789abcdef"
 
 AUTOMATIONS, EVCC = (REPOSITORY / "docs" / f"{page}.md" for page in ("automations", "evcc"))
+IN_DUTCH = [page.parent / "nl" / page.name for page in (AUTOMATIONS, EVCC)]
 
 
 def examples(page: Path) -> list[str]:
@@ -50,7 +51,9 @@ def example(page: Path, words: str) -> str:
     return found
 
 
-@pytest.mark.parametrize("text", [*examples(AUTOMATIONS), *examples(EVCC)])
+@pytest.mark.parametrize(
+    "text", [text for page in (AUTOMATIONS, EVCC, *IN_DUTCH) for text in examples(page)]
+)
 async def test_home_assistant_accepts_an_example(hass: HomeAssistant, text: str) -> None:
     match parse_yaml(text):
         case list() as actions:
@@ -69,22 +72,33 @@ async def test_home_assistant_accepts_an_example(hass: HomeAssistant, text: str)
             pytest.fail(f"What is {other}?")
 
 
+@pytest.mark.parametrize(
+    ("page", "title", "message"),
+    [
+        (AUTOMATIONS, "Charging session complete", "10.0 kWh, 3.33 ERE, EUR 1.32"),
+        (IN_DUTCH[0], "Laadsessie klaar", "10,0 kWh, 3,33 ERE, € 1,32"),
+    ],
+    ids=["en", "nl"],
+)
 async def test_a_session_that_is_complete_is_told(
     hass: HomeAssistant,
     account: SimulatedAccount,
     device: Device,
     phone: Phone,
     advance: Advance,
+    page: Path,
+    title: str,
+    message: str,
 ) -> None:
-    text = example(AUTOMATIONS, "title: Charging session complete")
-    text = text.replace(A_DEVICE, device(GARAGE_ID)).replace("notify.my_phone", "notify.phone")
+    text = example(page, f"title: {title}").replace(A_DEVICE, device(GARAGE_ID))
+    text = re.sub(r"notify\.(my_phone|mijn_telefoon)", "notify.phone", text)
     assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(text)})
     account.start_session(GARAGE_ID, power_kw=10)
     await advance(3600)
     account.end_session(GARAGE_ID)
     await advance(POLL)
     await advance(READ)
-    assert phone.messages == [("Charging session complete", "10.0 kWh, 3.33 ERE, EUR 1.32")]
+    assert phone.messages == [(title, message)]
 
 
 async def test_what_one_vehicle_charged_this_year_is_told(
