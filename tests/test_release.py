@@ -203,7 +203,7 @@ def test_a_form_is_one_that_github_accepts(name: str) -> None:
     form = load_yaml_dict(str(FORMS / f"{name}.yaml"))
     assert {"name", "description", "body"} <= form.keys()
     fields = [field for field in form["body"] if field["type"] != "markdown"]
-    assert {field["type"] for field in fields} <= {"input", "textarea"}
+    assert {field["type"] for field in fields} <= {"dropdown", "input", "textarea"}
     assert all(field["attributes"]["label"] for field in fields)
     ids = [field["id"] for field in fields]
     assert len(ids) == len(set(ids))
