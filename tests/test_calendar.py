@@ -240,7 +240,7 @@ async def test_a_charger_that_has_gone_has_nothing_running(
         (
             "nl",
             "12,34 kWh",
-            "4,11 ERE-credits\nWaarde: EUR 1,63\nGemiddeld vermogen: 12,34 kW",
+            "4,11 ERE-credits\nWaarde: € 1,63\nGemiddeld vermogen: 12,34 kW",
         ),
     ],
 )
