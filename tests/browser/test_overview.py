@@ -68,7 +68,7 @@ OFF: Changes = {"charging": {"state": "off"}, "charging_sessions": {"state": "of
 CHARGER_LINES: list[tuple[Changes, str, str]] = [
     (OFF | {"status": {"state": "online"}}, "Ready", "Gereed"),
     (OFF | {"status": {"state": "active"}}, "Ready", "Gereed"),
-    (OFF | {"status": {"state": "out_of_service"}}, "Out of service", "Buiten dienst"),
+    (OFF | {"status": {"state": "out_of_service"}}, "Out of service", "Buiten gebruik"),
     (OFF | {"status": {"state": "unknown"}}, "Status unknown", "Status onbekend"),
     (
         OFF | {"status": {"state": "unavailable"}},

@@ -49,7 +49,7 @@ WORDS = {
         vehicle="Voertuig",
         download="Downloaden",
         print="Afdrukken",
-        whose="Wiens auto?",
+        whose="Van welke auto?",
         delimiter=";",
     ),
 }

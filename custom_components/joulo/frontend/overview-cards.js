@@ -27,7 +27,7 @@ const TEXTS = {
   offline: ["Offline", "Offline"],
   offline_since: ["Offline since {when}", "Offline sinds {when}"],
   offline_long: ["Offline for over {days} days", "Al meer dan {days} dagen offline"],
-  out_of_service: ["Out of service", "Buiten dienst"],
+  out_of_service: ["Out of service", "Buiten gebruik"],
   unreachable: ["Joulo cannot be reached", "Joulo is niet bereikbaar"],
   unknown: ["Status unknown", "Status onbekend"],
   since: ["since {when}", "sinds {when}"],
@@ -48,7 +48,7 @@ const TEXTS = {
   price: ["{amount} for an ERE credit", "{amount} per ERE-credit"],
   price_and_fee: [
     "{amount} for an ERE credit, of which Joulo keeps {fee} %",
-    "{amount} per ERE-credit, waarvan Joulo {fee} % houdt",
+    "{amount} per ERE-credit, waarvan Joulo {fee} % inhoudt",
   ],
   differences: [
     "{here} kWh here, {theirs} kWh at Joulo: why?",
@@ -60,7 +60,7 @@ const TEXTS = {
   ],
   running: [
     "{kwh} kWh are of sessions that run. Joulo counts a session when it has ended.",
-    "{kwh} kWh is van lopende sessies. Joulo telt een sessie als ze is afgerond.",
+    "{kwh} kWh is van lopende sessies. Joulo telt een sessie pas mee als ze is afgerond.",
   ],
   rest: [
     "{kwh} kWh are compared once a day; what Joulo has changed is then read again.",
@@ -68,7 +68,7 @@ const TEXTS = {
   ],
   no_statistics: [
     "The graphs come after the first charging session.",
-    "De grafieken komen na de eerste laadsessie.",
+    "De grafieken verschijnen na de eerste laadsessie.",
   ],
   energy_graph: ["Energy per month", "Energie per maand"],
   value_graph: ["Value per month", "Waarde per maand"],
@@ -77,12 +77,12 @@ const TEXTS = {
   elsewhere: ["Elsewhere", "Elders"],
   energy_offer: [
     "The Energy dashboard does not have these chargers yet: {names}.",
-    "Het energiedashboard heeft deze laadpalen nog niet: {names}.",
+    "Deze laadpalen staan nog niet in het energiedashboard: {names}.",
   ],
   energy_add: ["Add to the Energy dashboard", "Toevoegen aan het energiedashboard"],
   energy_added: [
     "Added. The Energy dashboard shows them as individual devices.",
-    "Toegevoegd. Het energiedashboard toont ze als afzonderlijke apparaten.",
+    "Toegevoegd. Het energiedashboard toont ze als individuele apparaten.",
   ],
 };
 

@@ -55,7 +55,7 @@ const TEXTS = {
   one: ["{count} session", "{count} sessie"],
   many: ["{count} sessions", "{count} sessies"],
   runs: ["Charging now", "Laadt nu"],
-  whose: ["Whose car?", "Wiens auto?"],
+  whose: ["Whose car?", "Van welke auto?"],
   details: ["Details of {when}", "Details van {when}"],
   download: ["Download", "Downloaden"],
   print: ["Print", "Afdrukken"],
@@ -67,7 +67,7 @@ const TEXTS = {
   again: ["Try again", "Probeer opnieuw"],
   no_account: [
     "There is no Joulo account. Add one under Settings → Devices & services.",
-    "Er is geen Joulo-account. Voeg er een toe onder Instellingen → Apparaten en diensten.",
+    "Er is geen Joulo-account. Voeg er een toe bij Instellingen → Apparaten en diensten.",
   ],
 };
 

@@ -22,7 +22,7 @@ const TEXTS = {
   no_payout: ["Not MID-certified: no payout", "Niet MID-gecertificeerd: geen uitbetaling"],
   no_joulo: [
     "Joulo is not set up. Add it under Settings → Devices & services.",
-    "Joulo is niet ingesteld. Voeg het toe onder Instellingen → Apparaten en diensten.",
+    "Joulo is niet ingesteld. Voeg de integratie toe bij Instellingen → Apparaten en diensten.",
   ],
   just_ended: ["Just ended", "Zojuist afgerond"],
   last_session: ["Last session", "Laatste sessie"],
@@ -45,7 +45,7 @@ const TEXTS = {
   net_cost: ["Net cost", "Nettokosten"],
   sessions: ["Sessions", "Sessies"],
   elsewhere_energy: ["Elsewhere", "Elders"],
-  last_charge: ["Last charge", "Laatste lading"],
+  last_charge: ["Last charge", "Laatste laadbeurt"],
   location: ["Where", "Waar"],
   soc_end: ["Battery at the end", "Accu aan het einde"],
   start: ["Start", "Begin"],
