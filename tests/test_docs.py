@@ -59,6 +59,7 @@ class Language:
     texts: Texts
     contents: str
     unknown_when: str
+    field: str
     headings: tuple[str, str, str]
     """Of the entities of a charger, of a vehicle, and of the account."""
     platforms: Mapping[str, Platform]
@@ -73,6 +74,7 @@ LANGUAGES = {
         texts=ENGLISH,
         contents="Contents",
         unknown_when="Unknown when",
+        field="Field",
         headings=("Each charger", "Each vehicle", "The account"),
         platforms={
             "Sensor": Platform.SENSOR,
@@ -89,6 +91,7 @@ LANGUAGES = {
         texts=DUTCH,
         contents="Inhoud",
         unknown_when="Onbekend als",
+        field="Veld",
         headings=("Elke laadpaal", "Elk voertuig", "Het account"),
         platforms={
             "Sensor": Platform.SENSOR,
@@ -387,14 +390,16 @@ def test_every_entity_belongs_to_a_charger_a_vehicle_or_the_account() -> None:
 ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / "joulo" / "services.yaml"))
 
 
-def test_every_action_is_described_with_its_fields() -> None:
+@in_each_language
+def test_every_action_is_described_with_its_fields(language: Language) -> None:
+    page = language.folder / "actions.md"
     found = {}
-    for heading in headings(DOCS / "actions.md"):
+    for heading in headings(page):
         if action := re.search(r"\(`joulo\.(\w+)`\)", heading):
             found[action[1]] = [
                 cell.strip("`")
-                for (head, *_), column in tables(section(DOCS / "actions.md", heading))
-                if head == "Field"
+                for (head, *_), column in tables(section(page, heading))
+                if head == language.field
                 for cell in column
             ]
     assert found == {action: list(form["fields"]) for action, form in ACTIONS.items()}
