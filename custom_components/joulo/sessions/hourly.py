@@ -15,7 +15,7 @@ HOUR = timedelta(hours=1)
 MAX_OPEN = timedelta(days=1)
 """A session whose end Joulo never sent counts as ended after this time."""
 
-_LONGEST = timedelta(days=31)
+MAX_LENGTH = timedelta(days=31)
 """No car charges longer; a wrong end must not fill the recorder with hours."""
 
 type Reading = tuple[datetime, float]
@@ -46,7 +46,7 @@ def hourly_energy(
 
     Without readings the energy is spread evenly. A session without length gives it all in its hour.
     """
-    end = min(max(end, start), start + _LONGEST)
+    end = min(max(end, start), start + MAX_LENGTH)
     curve = _curve(start, end, kwh, readings)
     boundaries = [start]
     while (following := hour_of(boundaries[-1]) + HOUR) < end:

@@ -13,13 +13,11 @@ from typing import NamedTuple
 from ..api import ChargingSession
 from ..der_connect.models import CarSession
 from .cars import CarSessions
-from .hourly import MAX_OPEN
+from .hourly import MAX_LENGTH, MAX_OPEN
 from .vehicles import Fleet, Rule, Vehicle, attribute, is_there
 
 _SLACK = timedelta(minutes=15)
 """Time by which a car's start or end may miss Joulo's: it comes from readings."""
-_LONGEST = timedelta(days=31)
-"""No car charges longer; a session that Joulo leaves open must not match all that follows."""
 _LEAST_OF_CHARGER, _MOST_OF_CHARGER = 0.75, 1.10
 """The car's kWh as parts of the charger's: what reaches the battery is less by the losses."""
 
@@ -183,8 +181,8 @@ def _by_vehicle(spans: Iterable[_Span], fleet: Fleet) -> Mapping[str | None, Seq
 
 
 def _span(session: ChargingSession, *, is_active: bool) -> _Span:
-    longest = session.started_at + (_LONGEST if is_active else MAX_OPEN)
-    end = min(session.ended_at or longest, session.started_at + _LONGEST)
+    longest = session.started_at + (MAX_LENGTH if is_active else MAX_OPEN)
+    end = min(session.ended_at or longest, session.started_at + MAX_LENGTH)
     return _Span(session, session.started_at - _SLACK, max(end, session.started_at) + _SLACK)
 
 
