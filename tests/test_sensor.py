@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from unittest.mock import patch
 
 from freezegun.api import FrozenDateTimeFactory
+from homeassistant.components.sensor import DATA_COMPONENT as SENSORS, SensorEntity
 from homeassistant.const import Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.helpers import entity_registry as er
@@ -12,9 +13,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from syrupy.assertion import SnapshotAssertion
 
 from tests.conftest import NOW, Advance
+from tests.prices import set_price
 from tests.simulator import GARAGE_ID, OPRIT_ID, SimulatedAccount, SimulatedCloud
 from tests.tables import assert_one_in_full, table_of
 from tests.timing import HOUR, PAGE, POLL, READ, TERMS
+from tests.vehicles import add_vehicle
 
 TAG = "DEADBEEF12345678"
 
@@ -53,6 +56,22 @@ async def test_all_sensors(
         await set_up(hass, entry)
     assert table_of(hass, entity_registry, entry) == snapshot(name="table")
     assert_one_in_full(hass, entity_registry, "sensor.garage_session_energy", snapshot)
+
+
+@pytest.mark.usefixtures("all_entities_enabled")
+async def test_the_history_of_every_number_is_drawn_as_a_line(
+    hass: HomeAssistant, joulo: MockConfigEntry
+) -> None:
+    """The frontend does so with a unit or a state class; what has neither is a timeline of colours."""
+    await set_price(hass, joulo, fixed_price=0.25)
+    await add_vehicle(hass, joulo, chargers=[GARAGE_ID])
+    drawn = {
+        entity.entity_id: entity.native_unit_of_measurement or entity.state_class
+        for entity in hass.data[SENSORS].entities
+        if isinstance(entity, SensorEntity) and isinstance(entity.native_value, int | float)
+    }
+    assert {"sensor.joulo_sessions_known", "sensor.zoe_sessions_this_month"} <= drawn.keys()
+    assert [entity_id for entity_id, by in drawn.items() if not by] == []
 
 
 async def test_these_are_disabled_until_a_user_wants_them(

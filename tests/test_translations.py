@@ -7,8 +7,11 @@ from pathlib import Path
 import re
 from typing import Any
 
+from hass_frontend import where
+from homeassistant.components.binary_sensor.const import BinarySensorDeviceClass
+from homeassistant.components.sensor import SensorDeviceClass
 from homeassistant.config_entries import ConfigFlowResult
-from homeassistant.const import Platform
+from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers import device_registry as dr, entity_registry as er
@@ -93,6 +96,13 @@ def descriptions() -> Iterator[tuple[Platform, EntityDescription]]:
                     yield platform, item
 
 
+def states_of(description: EntityDescription) -> list[str]:
+    """Return the states that have words and icons of ours: those of a list, and of what is no battery."""
+    if description.device_class == BinarySensorDeviceClass.BATTERY_CHARGING:
+        return [STATE_OFF, STATE_ON]
+    return getattr(description, "options", None) or []
+
+
 DESCRIPTIONS = sorted(descriptions(), key=lambda pair: (pair[0], pair[1].key))
 
 for_every_entity = pytest.mark.parametrize(
@@ -135,11 +145,11 @@ def test_every_entity_has_a_name(
 
 @for_every_entity
 @in_both_languages
-def test_every_state_of_a_list_has_a_word(
+def test_every_state_of_a_list_and_of_charging_has_a_word(
     texts: Texts, platform: Platform, description: EntityDescription
 ) -> None:
-    options = getattr(description, "options", None) or []
-    assert list(texts["entity"][platform][description.key].get("state", {})) == options
+    worded = list(texts["entity"][platform][description.key].get("state", {}))
+    assert worded == states_of(description)
 
 
 @in_both_languages
@@ -194,21 +204,37 @@ async def test_a_charger_without_a_nickname_has_a_name(
 
 def test_icons_belong_to_entities_and_their_states() -> None:
     known = {
-        (platform, description.key): getattr(description, "options", None) or []
+        (platform, description.key): states_of(description)
         for platform, description in DESCRIPTIONS
     }
     for platform, keys in ICONS["entity"].items():
         for key, icons in keys.items():
             assert set(icons.get("state", {})) <= set(known[platform, key]), key
-            for icon in flat(icons).values():
-                assert re.fullmatch(r"mdi:[a-z0-9-]+", icon), icon
 
 
 @for_every_entity
-def test_an_entity_that_is_of_no_class_has_an_icon(
+def test_an_entity_whose_class_has_no_fitting_icon_has_one_of_its_own(
     platform: Platform, description: EntityDescription
 ) -> None:
-    assert description.device_class or description.key in ICONS["entity"][platform]
+    """A list has an eye, and what charges a battery."""
+    unfitting = {None, SensorDeviceClass.ENUM, BinarySensorDeviceClass.BATTERY_CHARGING}
+    fits = description.device_class not in unfitting
+    assert fits or ICONS["entity"][platform][description.key]["default"]
+
+
+def test_every_icon_that_is_named_anywhere_exists() -> None:
+    there_are: set[str] = set()
+    for file in (where() / "static" / "mdi").glob("[0-9a-f]*.json"):
+        there_are |= json.loads(file.read_text(encoding="utf-8")).keys()
+    named = {
+        icon
+        for folder in (ROOM, ROOM.parents[1] / "blueprints")
+        for file in folder.rglob("*.*")
+        if file.suffix in {".js", ".json", ".py", ".yaml"}
+        for icon in re.findall(r"\bmdi:([\w-]+)", file.read_text(encoding="utf-8"))
+    }
+    assert {f"mdi:{icon}" for icon in named} >= set(flat(ICONS).values())
+    assert named - there_are == set()
 
 
 # Actions
@@ -239,8 +265,7 @@ def test_every_choice_in_the_form_of_an_action_has_words(texts: Texts) -> None:
 
 def test_every_action_has_an_icon() -> None:
     assert set(ICONS["services"]) == set(ACTIONS)
-    for icons in ICONS["services"].values():
-        assert re.fullmatch(r"mdi:[a-z0-9-]+", icons["service"])
+    assert all(icons["service"] for icons in ICONS["services"].values())
 
 
 # The calendar and the statement

@@ -479,6 +479,8 @@ ACCOUNT_SENSORS: tuple[JouloSensorDescription[AccountState], ...] = (
     ),
     JouloSensorDescription(
         key="history_sessions",
+        # A stock too. Without a unit it is the state class that has history drawn as a line.
+        state_class=SensorStateClass.MEASUREMENT,
         entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda state: state.coverage.sessions,
         attributes_fn=_reach,
