@@ -87,8 +87,40 @@ def test_the_documentation_names_everything_that_a_blueprint_asks(file: Path) ->
     section = docs[docs.index(quote(load(file).metadata["source_url"], safe="")) :]
     section = section[: section.find("\n## ")]
     rows = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| "))
-    names = [each["name"] for each in load(file).inputs.values()]
+    names = [each["name"].split(" · ")[0] for each in load(file).inputs.values()]
     assert [name for name in names if name not in rows] == []
+
+
+@each_blueprint
+def test_a_blueprint_and_what_it_asks_are_named_and_explained_in_both_languages(file: Path) -> None:
+    """Home Assistant does not translate a blueprint."""
+    metadata = load(file).metadata
+    assert "\n**Nederlands.** " in metadata["description"]
+    in_sections = [each for each in metadata["input"].values() if "input" in each]
+    for named in (metadata, *in_sections, *load(file).inputs.values()):
+        assert named["name"] == "Account" or named["name"].count(" · ") == 1
+        description = named.get("description", "\n")
+        assert "\n" in description or " · " in description
+
+
+@each_blueprint
+def test_a_blueprint_that_sends_messages_asks_in_which_language_and_takes_english(
+    file: Path,
+) -> None:
+    """English is what it sent before it asked."""
+    inputs = load(file).inputs
+    assert ("language" in inputs) is ("recipients" in inputs)
+    if asked := inputs.get("language"):
+        assert asked["default"] == "en"
+        assert [option["value"] for option in asked["selector"]["select"]["options"]] == [
+            "en",
+            "nl",
+        ]
+
+
+@each_blueprint
+def test_nobody_has_to_write_a_regular_expression(file: Path) -> None:
+    assert "regex" not in file.read_text(encoding="utf-8")
 
 
 @each_blueprint

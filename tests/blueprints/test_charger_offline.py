@@ -69,6 +69,19 @@ async def test_it_is_told_when_it_is_back(
     assert phone.messages == [WENT, CAME_BACK]
 
 
+async def test_it_is_told_in_dutch_if_so_chosen(
+    phone: Phone, watch: Watch, go: Go, advance: Advance
+) -> None:
+    await watch(language="nl")
+    await go("offline")
+    await advance(60 * MINUTE)
+    await go("online")
+    assert phone.messages == [
+        ("Garage", "Offline sinds 15-06 14:01."),
+        ("Garage", "Weer online, was offline sinds 15-06 14:01."),
+    ]
+
+
 async def test_who_was_not_told_that_it_went_is_not_told_that_it_is_back(
     phone: Phone, watch: Watch, go: Go, advance: Advance
 ) -> None:

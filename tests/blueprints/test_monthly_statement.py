@@ -84,6 +84,20 @@ async def test_on_the_first_of_the_month_the_totals_and_a_table_of_the_month_bef
     assert last == "Total,,,,,,210.300,52.59,69.970,20.00,32.59,,"
 
 
+async def test_in_dutch_numbers_have_a_decimal_comma(phone: Phone, ask: Ask) -> None:
+    await ask(language="nl", price_per_kwh=0.25)
+    ((title, message),) = phone.messages
+    assert title == "Laadsessies 06-2026"
+    assert message.split("\n\n")[0].splitlines() == [
+        "Sessies: 8",
+        "Energie: 210,30 kWh",
+        "Kosten: € 52,59",
+        "ERE-credits: 69,97 ERE",
+        "ERE-waarde: € 20,00",
+        "Nettokosten: € 32,59",
+    ]
+
+
 async def test_without_a_price_of_its_own_the_costs_are_those_of_joulos_options(
     hass: HomeAssistant, joulo: MockConfigEntry, phone: Phone, ask: Ask
 ) -> None:
@@ -190,11 +204,19 @@ async def test_by_hand_it_can_be_had_again_on_any_day(
     assert title == "Charging sessions of 06-2026"
 
 
-async def test_the_wording_can_be_dutch_and_without_the_table(
-    hass: HomeAssistant, phone: Phone, ask: Ask
+@pytest.mark.parametrize(
+    ("language", "energy"),
+    [
+        ({}, "{{ energy | replace('.', ',') }}"),
+        ({"language": "nl"}, "{{ energy }}"),
+    ],
+    ids=["as before a language could be chosen", "in the language chosen"],
+)
+async def test_the_wording_can_be_ones_own_and_without_the_table(
+    phone: Phone, ask: Ask, language: dict[str, str], energy: str
 ) -> None:
-    message = "{{ sessions }} sessies, {{ energy | replace('.', ',') }}"
-    await ask(title="Laadsessies {{ month }}", message=message)
+    message = f"{{{{ sessions }}}} sessies, {energy}"
+    await ask(title="Laadsessies {{ month }}", message=message, **language)
     assert phone.messages == [("Laadsessies 06-2026", "8 sessies, 210,30 kWh")]
 
 
@@ -225,3 +247,13 @@ async def test_where_the_month_has_not_been_read_the_message_says_so_instead_of_
     assert title == "Charging sessions of 06-2026"
     assert message.startswith("The statement of 06-2026 cannot be made: ")
     assert "kWh" not in message
+
+
+@pytest.mark.usefixtures("unread")
+async def test_that_there_is_no_statement_is_said_in_dutch_if_so_chosen(
+    phone: Phone, ask: Ask
+) -> None:
+    await ask(language="nl")
+    ((title, message),) = phone.messages
+    assert title == "Laadsessies 06-2026"
+    assert message.startswith("Het overzicht van 06-2026 kan niet worden gemaakt: ")

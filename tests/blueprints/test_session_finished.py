@@ -362,13 +362,40 @@ async def test_the_charger_has_the_name_that_the_user_gave_it(
     assert title == "Carport: charging session finished"
 
 
-async def test_the_wording_can_be_dutch(
-    phone: Phone,
-    tell: Tell,
-    charge: Charge,
+async def test_in_dutch_numbers_have_a_decimal_comma_but_names_keep_their_points(
+    hass: HomeAssistant, joulo: MockConfigEntry, phone: Phone, tell: Tell, charge: Charge
 ) -> None:
-    localizer = {"title": "{{ charger }}: klaar", "message": "{{ details | replace('.', ',') }}"}
-    await tell(**localizer)
+    await set_price(hass, joulo, fixed_price=0.25)
+    await tell(language="nl", vehicles=[{"tag": TAG, "vehicle": "ID.3"}])
+    await charge(hours=1.04, tag=TAG)
+    details = "15-06 14:00 · 10,40 kWh · 1:02 uur · kosten € 2,60 · 3,46 ERE · € 1,37 · ID.3"
+    assert phone.messages == [("Garage: laadsessie klaar", details)]
+
+
+@pytest.mark.parametrize(
+    ("language", "cost"), [("en", "cost about € 2.60"), ("nl", "kosten circa € 2,60")]
+)
+async def test_an_estimated_cost_is_called_so(
+    hass: HomeAssistant, phone: Phone, tell: Tell, advance: Advance, language: str, cost: str
+) -> None:
+    await tell(language=language)
+    session = ChargingSession(id="s", charger_id=GARAGE_ID, started_at=NOW)
+    completed = dict.fromkeys(as_attributes(session, None, None, None)) | {
+        "event_type": "session_completed",
+        "started_at": NOW.isoformat(),
+        "cost_eur": 2.6,
+        "cost_estimated": True,
+    }
+    hass.states.async_set("event.garage_charging_session", NOW.isoformat(), completed)
+    await advance(1)
+    ((_, message),) = phone.messages
+    assert message == f"15-06 14:00 · {cost}"
+
+
+async def test_the_wording_can_be_ones_own(phone: Phone, tell: Tell, charge: Charge) -> None:
+    """As Dutch users had it before a language could be chosen."""
+    replaced = r"{{ details | regex_replace('(\\d)\\.(\\d)', '\\1,\\2') }}"
+    await tell(title="{{ charger }}: klaar", message=replaced)
     await charge()
     assert phone.messages == [
         ("Garage: klaar", "15-06 14:00 · 10,00 kWh · 1:00 h · 3,33 ERE · € 1,32")
