@@ -1,9 +1,10 @@
 """What cars record themselves of their charging: how readings of it are joined, and how it is stored."""
 
-from bisect import bisect_left
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from ..api.parsing import parse_datetime, parse_number, parse_text
@@ -13,7 +14,7 @@ type CarSessions = tuple[CarSession, ...]
 """The sessions of a car, oldest first."""
 
 _SAME_START = timedelta(seconds=60)
-"""Two records of one car whose starts lie no further apart are of one session."""
+"""Two records of one car whose starts lie no further apart are of one session, as are two that overlap by half."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -47,20 +48,49 @@ class CarRecords:
 def merged(known: CarSessions, read: Iterable[CarSession]) -> CarSessions:
     """Return the sessions of a car with those that were just read; what the service lists no more stays.
 
-    Of one id the one just read counts, of two records of one session the one that was calculated later.
+    Of one id the one just read counts, with the known figures that it lacks; of two records of one session the one
+    that was calculated later.
     """
-    by_id = {session.id: session for session in (*known, *read)}
-    starts: list[datetime] = []
+    by_id: dict[str, CarSession] = {}
+    for session in (*known, *read):
+        by_id[session.id] = _completed_by(session, by_id.get(session.id))
     kept: list[CarSession] = []
     for session in sorted(by_id.values(), key=_calculated, reverse=True):
-        place = bisect_left(starts, session.started_at)
-        if not any(
-            abs(start - session.started_at) <= _SAME_START
-            for start in starts[max(place - 1, 0) : place + 1]
+        if not any(_is_same_charge(session, each) for each in _near(session, kept)):
+            insort(kept, session, key=attrgetter("started_at", "id"))
+    return tuple(kept)
+
+
+def _completed_by(session: CarSession, before: CarSession | None) -> CarSession:
+    """Return a session with the figures that an earlier reading of it had and this one lacks."""
+    lacking = [name for name in _FIGURES if getattr(session, name) is None] if before else ()
+    return replace(session, **{name: getattr(before, name) for name in lacking})
+
+
+def _near(session: CarSession, kept: Sequence[CarSession]) -> Iterator[CarSession]:
+    """Yield those of kept sessions that may be records of the same charge, newest first."""
+    latest = max(end_of(session), session.started_at + _SAME_START)
+    for place in reversed(range(bisect_right(kept, latest, key=attrgetter("started_at")))):
+        yield kept[place]
+        # None that is kept lies within another: once one has ended before, so have all before it.
+        earliest = session.started_at - _SAME_START
+        if kept[place].started_at < min(end_of(kept[place]), earliest) and (
+            end_of(kept[place]) <= session.started_at
         ):
-            starts.insert(place, session.started_at)
-            kept.append(session)
-    return tuple(sorted(kept, key=lambda session: (session.started_at, session.id)))
+            return
+
+
+def _is_same_charge(one: CarSession, other: CarSession) -> bool:
+    """Whether two records of a car are of one charge: it charges in one place at a time."""
+    if abs(one.started_at - other.started_at) <= _SAME_START:
+        return True
+    shared = min(end_of(one), end_of(other)) - max(one.started_at, other.started_at)
+    return 2 * shared > min(end_of(one) - one.started_at, end_of(other) - other.started_at)
+
+
+def end_of(session: CarSession) -> datetime:
+    """Return the end of a session; of one without, its start: the length is not known."""
+    return max(session.ended_at or session.started_at, session.started_at)
 
 
 def _calculated(session: CarSession) -> tuple[datetime, str]:
@@ -113,6 +143,7 @@ _PARSERS: Mapping[str, Callable[[object], Any]] = (
     | dict.fromkeys(("id", "label"), parse_text)
     | dict.fromkeys(("created_at", "started_at", "ended_at"), parse_datetime)
 )
+_FIGURES = tuple(name for name, parse in _PARSERS.items() if parse is parse_number)
 
 
 def _parse_session(value: object) -> CarSession | None:

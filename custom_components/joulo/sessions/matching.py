@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..api import ChargingSession
 from ..der_connect.models import CarSession
-from .cars import CarSessions
+from .cars import CarSessions, end_of
 from .hourly import MAX_LENGTH, MAX_OPEN
 from .vehicles import Fleet, Rule, Vehicle, attribute, is_there
 
@@ -47,11 +47,11 @@ class _Span:
 
     def overlap(self, car: CarSession) -> timedelta:
         """Return for how long a car's session lies within the span; negative where they are apart."""
-        return min(self.end, _end(car)) - max(self.start, car.started_at)
+        return min(self.end, end_of(car)) - max(self.start, car.started_at)
 
     def fitness(self, car: CarSession) -> tuple[timedelta, timedelta, float]:
         """Return how well a car's session fits: by its overlap; where that is equal, by the times; then by the kWh."""
-        start, end = max(self.start + _SLACK, car.started_at), min(self.end - _SLACK, _end(car))
+        start, end = max(self.start + _SLACK, car.started_at), min(self.end - _SLACK, end_of(car))
         theirs, ours = self.session.kwh, car.energy_kwh
         difference = inf if theirs is None or ours is None else abs(theirs - ours)
         return self.overlap(car), end - start, -difference
@@ -82,27 +82,22 @@ class _Spans:
 
     def _during(self, car: CarSession) -> Iterator[_Span]:
         """Yield the spans that share a moment with a car's session, newest first."""
-        for place in reversed(range(bisect_right(self._starts, _end(car)))):
+        for place in reversed(range(bisect_right(self._starts, end_of(car)))):
             if self._latest[place] < car.started_at:
                 return
             if self._spans[place].end >= car.started_at:
                 yield self._spans[place]
 
 
-def _end(car: CarSession) -> datetime:
-    """Return the end of a car's session; of one without, its start: the length is not known."""
-    return max(car.ended_at or car.started_at, car.started_at)
-
-
 def _is_half(car: CarSession, covered: timedelta) -> bool:
-    return 2 * covered >= _end(car) - car.started_at
+    return 2 * covered >= end_of(car) - car.started_at
 
 
 def _covered(car: CarSession, spans: Iterable[_Span]) -> timedelta:
     """Return for how long spans, oldest first, cover a car's session together; negative where there are none."""
     covered, since = timedelta(microseconds=-1), car.started_at
     for span in spans:
-        until = min(span.end, _end(car))
+        until = min(span.end, end_of(car))
         covered = max(covered, timedelta()) + max(until - max(span.start, since), timedelta())
         since = max(since, until)
     return covered
