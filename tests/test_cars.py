@@ -205,6 +205,15 @@ async def test_a_month_and_a_year_hold_what_began_in_them(
     assert figures(home) == [111, 0, 110]
 
 
+async def test_the_last_charge_is_of_this_vehicle(home: Home, service: SimulatedDerConnect) -> None:
+    put(service, at_work())
+    add_car(home, since="2026-06-15")
+    await home.set_up()
+    await home.read_all()
+    assert figures(home) == [0, 0, 0]
+    assert shown(home)["last_charge_energy"] == STATE_UNKNOWN
+
+
 # The same energy twice
 
 
