@@ -14,6 +14,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.util import dt as dt_util
 import probatio
 
 from .api import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TITLE: Final = "DER Connect"
+_CONF_ENTERED_AT: Final = "entered_at"
 _TEXT = TextSelector()
 _SECRET = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
@@ -70,13 +72,17 @@ def credentials_form(known: Mapping[str, Any]) -> probatio.Schema:
 
 
 def entered_credentials(user_input: Mapping[str, Any]) -> dict[str, str]:
-    """Return the data of the subentry from what was entered, without what comes along when it is copied."""
+    """Return the data of the subentry from what was entered, without what comes along when it is copied.
+
+    The moment is part of it: the same credentials, entered again after DER Connect has refused them, are news.
+    """
     advanced = user_input[CONF_ADVANCED]
     return {
         CONF_CLIENT_ID: clean_token(user_input[CONF_CLIENT_ID]),
         CONF_CLIENT_SECRET: clean_token(user_input[CONF_CLIENT_SECRET]),
         CONF_URL: advanced[CONF_URL].strip().rstrip("/"),
         CONF_TOKEN_URL: advanced[CONF_TOKEN_URL].strip(),
+        _CONF_ENTERED_AT: dt_util.utcnow().isoformat(),
     }
 
 

@@ -137,7 +137,7 @@ def test_what_is_stored_is_read_again() -> None:
     records = CarRecords(
         cars={
             "entity": Car(vehicle_id="zoe", last_read=START, sessions=(whole, bare)),
-            "never read": Car(vehicle_id="id3"),
+            "never read": Car(vehicle_id="id3", is_due=True, is_closed=True),
         },
         next_read=START + HOUR,
         not_before=START + HOUR,
@@ -176,7 +176,8 @@ def test_a_damaged_session_costs_only_itself_and_has_its_car_read_anew(
     document["cars"]["entity"]["sessions"][0] |= damage
     records, is_damaged = restore_cars(document)
     assert is_damaged
-    assert records.cars["entity"] == replace(car, last_read=None, sessions=car.sessions[1:])
+    expected = replace(car, last_read=None, is_due=True, sessions=car.sessions[1:])
+    assert records.cars["entity"] == expected
     assert records.cars["other"] == car
 
 
@@ -186,3 +187,32 @@ def test_a_damaged_figure_is_unknown() -> None:
     document["cars"]["entity"]["sessions"][0]["energy_kwh"] = {"total": 5}
     records, _ = restore_cars(document)
     assert records.cars["entity"].sessions == (replace(recorded("a"), energy_kwh=None),)
+
+
+def test_a_car_is_stored_by_its_id_without_case() -> None:
+    document = cars_to_stored(CarRecords(cars={"ENTITY": Car(vehicle_id="zoe")}))
+    assert restore_cars(document).records.cars == {"entity": Car(vehicle_id="zoe")}
+
+
+@pytest.mark.parametrize(
+    ("last_read", "newest", "days"),
+    [
+        pytest.param(None, -30, 400, id="the first read"),
+        pytest.param(0, -3 * 24, 7, id="a week"),
+        pytest.param(-24, -3 * 24, 8, id="a week before the last read"),
+        pytest.param(0, -9 * 24, 9, id="the next may go on since the newest known"),
+        pytest.param(0, None, 400, id="none is known: the first may go on as long"),
+        pytest.param(800 * 24, -30, 400, id="the last read was by a clock that was ahead"),
+    ],
+)
+def test_a_read_begins_where_sessions_may_be_new_or_corrected(
+    last_read: float | None, newest: float | None, days: int
+) -> None:
+    """Times are hours from now."""
+    sessions = () if newest is None else (recorded("a", newest * 3600),)
+    car = Car(
+        vehicle_id="zoe",
+        last_read=None if last_read is None else START + last_read * HOUR,
+        sessions=sessions,
+    )
+    assert car.start_of_read(START) == START - timedelta(days=days)

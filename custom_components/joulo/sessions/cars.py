@@ -15,6 +15,10 @@ type CarSessions = tuple[CarSession, ...]
 
 _SAME_START = timedelta(seconds=60)
 """Two records of one car whose starts lie no further apart are of one session, as are two that overlap by half."""
+_OVERLAP = timedelta(days=7)
+"""Time before the last complete read in which sessions may be new or corrected."""
+_FIRST = timedelta(days=400)
+"""Time before the first read; in most cases nothing was recorded so early."""
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
@@ -22,20 +26,33 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 class Car:
     """What is kept of a car: the vehicle that it is, or was last, and its sessions.
 
-    `last_read` is the beginning of the last read that was complete; None before the first.
+    `last_read` is the beginning of the last read that was complete; None before the first. `is_due` tells that the
+    one after it has failed or was never ended, `is_closed` that the service does not let the car be read any more.
     """
 
     vehicle_id: str
     last_read: datetime | None = None
+    is_due: bool = False
+    is_closed: bool = False
     sessions: CarSessions = ()
+
+    def start_of_read(self, now: datetime) -> datetime:
+        """Return since when sessions may be new or corrected, for a read that begins now.
+
+        A session is listed after its end, so one that goes on for weeks starts after the newest known.
+        """
+        if self.last_read is None or self.last_read > now or not self.sessions:
+            # Stored by a clock that was ahead, a last read tells nothing.
+            return now - _FIRST
+        return min(self.last_read - _OVERLAP, self.sessions[-1].started_at)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarRecords:
-    """All cars of an account by their ids at DER Connect, and when the service is asked again.
+    """All cars of an account by their ids at DER Connect without case, and when the service is asked again.
 
-    `not_before` is set where the service, or a fault of it, asks for a wait. `credentials` is a digest of those with
-    which it was asked last.
+    `next_read` is of all cars; those that are due wait for `not_before` alone, and all do where that is later.
+    `credentials` is a digest of those with which it was asked last.
     """
 
     cars: Mapping[str, Car] = field(default_factory=dict)
@@ -111,7 +128,9 @@ def restore_cars(document: object) -> RestoredCars:
     stored = document if isinstance(document, dict) else {}
     items = stored.get("cars")
     parsed = (
-        {key: _parse_car(item) for key, item in items.items()} if isinstance(items, dict) else {}
+        {key.casefold(): _parse_car(item) for key, item in items.items()}
+        if isinstance(items, dict)
+        else {}
     )
     cars = {key: car for key, (car, _) in parsed.items() if car is not None}
     return RestoredCars(
@@ -130,11 +149,23 @@ def restore_cars(document: object) -> RestoredCars:
 def _parse_car(value: object) -> tuple[Car | None, bool]:
     """Return a stored car, and whether all of it could be read."""
     match value:
-        case {"vehicle_id": str(vehicle_id), "last_read": last_read, "sessions": list(items)}:
+        case {
+            "vehicle_id": str(vehicle_id),
+            "last_read": last_read,
+            "sessions": list(items),
+            **flags,
+        }:
             sessions = [session for item in items if (session := _parse_session(item))]
             is_whole = len(sessions) == len(items)
             read_at = parse_datetime(last_read) if is_whole else None
-            return Car(vehicle_id=vehicle_id, last_read=read_at, sessions=tuple(sessions)), is_whole
+            car = Car(
+                vehicle_id=vehicle_id,
+                last_read=read_at,
+                is_due=not is_whole or flags.get("is_due") is True,
+                is_closed=flags.get("is_closed") is True,
+                sessions=tuple(sessions),
+            )
+            return car, is_whole
     return None, False
 
 
@@ -160,6 +191,8 @@ def cars_to_stored(records: CarRecords) -> dict[str, Any]:
             key: {
                 "vehicle_id": car.vehicle_id,
                 "last_read": _format(car.last_read),
+                "is_due": car.is_due,
+                "is_closed": car.is_closed,
                 "sessions": [_session_to_stored(session) for session in car.sessions],
             }
             for key, car in records.cars.items()
