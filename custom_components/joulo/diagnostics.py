@@ -152,6 +152,8 @@ def _der_connect(data: JouloData) -> dict[str, Any]:
         "cars": [
             {
                 "last_read": car.last_read,
+                "is_due": car.is_due,
+                "is_closed": car.is_closed,
                 "sessions": len(car.sessions),
                 "elsewhere": len(queries.charged_elsewhere(state, car.vehicle_id) or ()),
                 "last_session": _redacted(asdict(car.sessions[-1])) if car.sessions else None,
