@@ -18,7 +18,7 @@ import {
   languageOf,
   nameOf,
   statesOf,
-  textIn,
+  wordsIn,
 } from "./common.js";
 
 const TEXTS = {
@@ -322,7 +322,7 @@ export class SessionsCard {
   }
 
   #text(key, words) {
-    return textIn(TEXTS, this.#language, key, words);
+    return wordsIn(TEXTS, this.#language, key, words);
   }
 
   #number(figure, decimals = 2) {
