@@ -373,6 +373,22 @@ async def test_a_car_is_taken_away_from_its_vehicle_by_an_empty_id(
     assert "entity_id" not in vehicle.data
 
 
+async def test_a_wait_that_was_asked_for_holds_for_the_next_form_too(
+    hass: HomeAssistant,
+    connected: MockConfigEntry,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
+) -> None:
+    service.fail("charge-sessions", Fault.RATE_LIMITED, retry_after=3600)
+    entered = {"entity_id": car.entity_id, "capture": True}
+    form = await enter(hass, await car_form(hass, connected), entered)
+    assert form["errors"] == {"base": "rate_limited"}
+    asked = len(service.requests)
+    form = await enter(hass, await car_form(hass, connected, "ID.3"), entered)
+    assert form["errors"] == {"base": "rate_limited"}
+    assert len(service.requests) == asked
+
+
 # Credentials that were refused later
 
 

@@ -143,6 +143,9 @@ def _digest(credentials: Credentials) -> str:
 
 # DER Connect
 
+_DER_CONNECT_CLIENTS: HassKey[dict[str, DerConnectClient]] = HassKey(f"{DOMAIN}_der_connect")
+"""By the id of the account's entry."""
+
 
 def der_connect_credentials(entry: JouloConfigEntry) -> DerConnectCredentials | None:
     """Return what an account opens DER Connect with; None where that is not set up."""
@@ -164,10 +167,22 @@ def credentials_in(data: Mapping[str, Any]) -> DerConnectCredentials:
 def async_der_connect_client(
     hass: HomeAssistant, entry: JouloConfigEntry
 ) -> DerConnectClient | None:
-    """Return a client of DER Connect; None where that is not set up.
+    """Return the client of DER Connect; None where that is not set up.
 
-    Each has a token of its own: one lasts for an hour, and hours lie between two reads.
+    It is the same one for forms and for reading, also after a reload: it remembers how long the service wants to wait.
     """
+    clients = hass.data.setdefault(_DER_CONNECT_CLIENTS, {})
     if (credentials := der_connect_credentials(entry)) is None:
+        clients.pop(entry.entry_id, None)
         return None
-    return DerConnectClient(async_get_clientsession(hass), credentials)
+    known = clients.get(entry.entry_id)
+    if known is None or known.credentials != credentials:
+        known = DerConnectClient(async_get_clientsession(hass), credentials)
+        clients[entry.entry_id] = known
+    return known
+
+
+@callback
+def async_forget_der_connect(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Forget the client of an account that is removed, and with it the token."""
+    hass.data.get(_DER_CONNECT_CLIENTS, {}).pop(entry.entry_id, None)

@@ -135,6 +135,9 @@ class VehicleFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Ask which car it is at DER Connect, and have its sessions recorded there."""
+        entry: JouloConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
         vehicle = self._vehicle()
         known = vehicle.data.get(CONF_ENTITY_ID) if vehicle else None
         errors: dict[str, str] = {}

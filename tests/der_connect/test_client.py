@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from aiohttp import ClientSession
 from freezegun.api import FrozenDateTimeFactory
@@ -99,11 +100,15 @@ async def test_a_page_token_that_repeats_ends_the_read(
     assert service.count("charge-sessions") == 2
 
 
-async def test_the_pages_of_a_service_without_an_end_are_fifty(
-    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+async def test_the_pages_of_a_service_without_an_end_are_fifty_and_that_is_said(
+    client: DerConnectClient,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     service.page_size = 1
     assert len(await client.charge_sessions(car.entity_id, PAST)) == 50
+    assert "more than 50 pages" in caplog.text
 
 
 async def test_a_link_to_another_host_is_never_followed(
@@ -155,6 +160,37 @@ async def test_a_token_that_is_refused_is_replaced_once(
     with pytest.raises(JouloAuthError):
         await client.charge_sessions(car.entity_id, NOW)
     assert service.count("access_token") == 3
+
+
+async def test_a_new_token_that_is_refused_by_a_hiccup_is_replaced_too(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.fail("charge-sessions", Fault.UNAUTHORIZED, times=1)
+    await client.charge_sessions(car.entity_id, NOW)
+    assert service.count("access_token") == 2
+
+
+async def test_a_token_that_is_good_for_a_minute_only_is_used_for_all_pages(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.token_seconds = 60
+    await client.charge_sessions(car.entity_id, PAST)
+    assert service.count("access_token") == 1
+
+
+async def test_a_row_that_cannot_be_read_costs_only_itself(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    """The other pages are read too, although the second one holds nothing else."""
+
+    def spoil(answer: Any) -> Any:
+        if answer["meta"]["continuationToken"] == "page-50":
+            for row in answer["data"]:
+                row["data"]["end"] = None
+        return answer
+
+    service.garble = spoil
+    assert len(await client.charge_sessions(car.entity_id, PAST)) == 35
 
 
 async def test_a_token_that_ends_between_two_pages_is_replaced(

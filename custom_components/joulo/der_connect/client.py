@@ -4,11 +4,13 @@ Sources are the DER Connect docs: Authenticate, Charge Sessions API, Activate or
 address of the battery capacity is a guess by the pattern of the others.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+import logging
 import re
 import time
 from typing import Any, Final
@@ -30,6 +32,8 @@ from .models import CarSession
 
 DEFAULT_URL: Final = "https://api.traxes.io/connect"
 DEFAULT_TOKEN_URL: Final = "https://signin.energy/am/oauth2/realms/root/realms/difesp/access_token"  # noqa: S105 - an address
+_LOGGER = logging.getLogger(__name__)
+
 _SCOPE = "esp"
 _FEATURE = {"feature": "CaptureChargeSessions", "enabled": True}
 _MOST_PAGES = 50
@@ -60,8 +64,8 @@ class DerConnectClient:
 
     def __init__(self, session: ClientSession, credentials: Credentials) -> None:
         """Raise JouloInsecureUrlError if an address would send the secret or a token in plain text."""
+        self.credentials = credentials
         self._session = session
-        self._credentials = credentials
         self._url = secure_url(credentials.url)
         self._token_url = secure_url(credentials.token_url)
         self._token = ""
@@ -73,8 +77,8 @@ class DerConnectClient:
         """Ask for a new token (DER Connect docs, Authenticate)."""
         form = {
             "grant_type": "client_credentials",
-            "client_id": self._credentials.client_id,
-            "client_secret": self._credentials.client_secret,
+            "client_id": self.credentials.client_id,
+            "client_secret": self.credentials.client_secret,
             "scope": _SCOPE,
         }
         asked_at = time.monotonic()
@@ -83,7 +87,8 @@ class DerConnectClient:
                 raise await _login_error(response)
             token = parse_token(await read_body(response))
         self._token = token.text
-        self._token_ends_at = asked_at + token.seconds - _RENEW_BEFORE_END
+        # One that is good for a minute or less is used too.
+        self._token_ends_at = asked_at + max(token.seconds - _RENEW_BEFORE_END, token.seconds / 2)
 
     async def charge_sessions(self, entity_id: str, start: datetime) -> tuple[CarSession, ...]:
         """Return the sessions of a car that started at `start` or later, in the service's order.
@@ -92,19 +97,22 @@ class DerConnectClient:
         (DER Connect docs, List charge sessions).
         """
         sessions: dict[str, CarSession] = {}
+        ids: set[str] = set()
         query = {"start": start.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"}
         seen = {""}
         for _ in range(_MOST_PAGES):
             body = await self._call("GET", entity_id, "charge-sessions", params=query)
-            page = self._parser.parse_page(body)
-            known = len(sessions)
+            page = await asyncio.to_thread(self._parser.parse_page, body)
             for session in page.sessions:
                 before = sessions.get(session.id)
                 sessions[session.id] = session.later_of(before) if before else session
-            if page.continuation_token in seen or len(sessions) == known:
+            if page.continuation_token in seen or page.ids <= ids:
                 break
+            ids |= page.ids
             seen.add(page.continuation_token)
             query["continuationToken"] = page.continuation_token
+        else:
+            _LOGGER.warning("DER Connect has more than %d pages; the rest is not read", _MOST_PAGES)
         return tuple(sessions.values())
 
     async def capture_charge_sessions(self, entity_id: str) -> None:
@@ -119,17 +127,13 @@ class DerConnectClient:
         await self._call("PUT", entity_id, "battery-capacity", json={"batteryCapacity": kwh})
 
     async def _call(self, method: str, entity_id: str, path: str, **options: Any) -> bytes:
-        """Return the body of a response about a car. A token that is refused is replaced once."""
+        """Return the body of a response about a car. A token that is refused, also a new one, is replaced once."""
         if not _ENTITY_ID.fullmatch(entity_id):
             raise JouloNotFoundError
-        is_new = time.monotonic() >= self._token_ends_at
-        if is_new:
+        if time.monotonic() >= self._token_ends_at:
             await self.authenticate()
-        try:
+        with suppress(JouloAuthError):
             return await self._send(method, entity_id, path, **options)
-        except JouloAuthError:
-            if is_new:
-                raise
         await self.authenticate()
         return await self._send(method, entity_id, path, **options)
 
@@ -147,7 +151,7 @@ class DerConnectClient:
     async def _reason(self, response: ClientResponse) -> str:
         """Return the service's own sentence, without the secret and the token."""
         reason = parse_reason(await read_body(response))
-        for secret in (self._token, self._credentials.client_secret):
+        for secret in (self._token, self.credentials.client_secret):
             reason = reason.replace(secret, "...") if secret else reason
         return reason
 

@@ -18,7 +18,6 @@ from ..api.parsing import (
 )
 from .models import CarSession
 
-_MOST_ROWS = 1000
 _MOST_LOGGED = 50
 _LONGEST_REASON = 200
 _LONGEST_UNIT = 10
@@ -49,6 +48,8 @@ class Page(NamedTuple):
     """Sessions of one page, and the token of the next page; empty on the last one."""
 
     sessions: tuple[CarSession, ...]
+    ids: frozenset[str]
+    """Of all rows, also of those that cannot be read otherwise."""
     continuation_token: str
 
 
@@ -99,11 +100,13 @@ class PageParser:
             rows = []
         if not isinstance(rows, list):
             raise JouloResponseError("no list of charge sessions")
-        sessions = [self._parse_row(row) for row in rows[:_MOST_ROWS]]
-        readable = tuple(session for session in sessions if session is not None)
-        if rows and not readable:
-            raise JouloResponseError("no charge session can be read")
-        return Page(readable, _token_of(document.get("meta")))
+        sessions = [self._parse_row(row) for row in rows]
+        ids = (parse_text(_object(row).get("id")) for row in rows)
+        return Page(
+            tuple(session for session in sessions if session is not None),
+            frozenset(each for each in ids if each is not None),
+            _token_of(document.get("meta")),
+        )
 
     def _parse_row(self, row: object) -> CarSession | None:
         outer = _object(row)
