@@ -147,7 +147,8 @@ class Quarter:
         if kind > 0.9:
             kwh = round(float(session.kwh_at(end)) * 1.02, 2)
             correct = partial(self.account.correct_session, session.id, kwh=kwh)
-            self._later(end + self._time(2, 5, DAY), correct)
+            # Later than the longest step, at whose beginning the clock still is.
+            self._later(end + self._time(3, 5, DAY), correct)
         truth.at_home.append(session)
         self._tell_all(vehicle_id, session, truth.told_at_home)
 

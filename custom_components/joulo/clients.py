@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import hashlib
 import secrets
+import string
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN, CONF_URL
@@ -25,7 +26,9 @@ class Credentials(NamedTuple):
     token: str
 
 
-_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
+_QUOTES = "\"'`‘’“”\ufeff\u200b"  # noqa: RUF001
+_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys(_QUOTES, " "))
+_AROUND = f"{_QUOTES}{string.whitespace}\xa0"
 
 _RATE_LIMITERS: HassKey[dict[str, RateLimiter]] = HassKey(f"{DOMAIN}_rate_limiters")
 """By account id; by a digest of the credentials while the id is not known."""
@@ -45,6 +48,11 @@ def clean_token(pasted: str) -> str:
     while words and words[0].lower() in {"authorization:", "bearer"}:
         del words[0]
     return " ".join(words)
+
+
+def clean_pasted(pasted: str) -> str:
+    """Return what was pasted without the spaces and quotes around it; a secret may have some within."""
+    return pasted.strip(_AROUND)
 
 
 @callback

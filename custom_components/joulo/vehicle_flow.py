@@ -30,7 +30,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .api import JouloError, JouloNotFoundError, JouloScopeError
-from .clients import async_der_connect_client, clean_token, der_connect_credentials
+from .clients import async_der_connect_client, clean_pasted, der_connect_credentials
 from .der_connect import DerConnectClient, DerConnectRefusedError
 from .der_connect_flow import Problem, problem_of
 from .devices import charger_ids, charger_names
@@ -143,7 +143,7 @@ class VehicleFlow(ConfigSubentryFlow):
         errors: dict[str, str] = {}
         placeholders: Mapping[str, str] = {}
         if user_input is not None:
-            entity_id = clean_token(user_input.get(CONF_ENTITY_ID, ""))
+            entity_id = clean_pasted(user_input.get(CONF_ENTITY_ID, ""))
             problem = await self._async_connect(entity_id, known, user_input)
             if problem is None:
                 return self._finish(entity_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import ClientSession
@@ -263,6 +264,32 @@ async def test_a_fault_of_a_read_is_that_of_the_car_or_of_the_service(
     assert type(raised.value) is error
 
 
+async def test_a_car_that_may_not_be_read_is_forbidden_also_without_words(
+    client: DerConnectClient, car: SimulatedCar
+) -> None:
+    car.is_readable = False
+    with pytest.raises(JouloScopeError):
+        await client.charge_sessions(car.entity_id, NOW)
+
+
+async def test_a_page_of_a_firewall_forbids_nothing_for_good(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    for path in ("access_token", "charge-sessions"):
+        service.fail(path, Fault.FIREWALL)
+        with pytest.raises(JouloServerError):
+            await client.charge_sessions(car.entity_id, NOW)
+        service.recover()
+
+
+async def test_an_address_that_takes_no_reads_tells_nothing_of_the_car(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.fail("charge-sessions", Fault.NOT_ALLOWED)
+    with pytest.raises(JouloResponseError):
+        await client.charge_sessions(car.entity_id, NOW)
+
+
 @pytest.mark.parametrize(("retry_after", "seconds"), [("120", 120), (None, 3600)])
 async def test_after_a_429_nothing_is_sent_for_as_long_as_was_asked(
     client: DerConnectClient,
@@ -313,10 +340,22 @@ async def test_another_refusal_has_the_words_of_the_service(
     assert not raised.value.is_about_capacity
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ],
+)
 async def test_a_capacity_that_cannot_be_told_there_is_not_found(
-    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+    client: DerConnectClient,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
+    status: HTTPStatus,
 ) -> None:
-    service.knows_capacity = False
+    service.capacity_refusal = status
     with pytest.raises(JouloNotFoundError):
         await client.set_battery_capacity(car.entity_id, 52)
 

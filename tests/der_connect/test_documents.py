@@ -249,7 +249,16 @@ def test_ten_thousand_mutated_pages_raise_nothing_else_and_invent_no_number() ->
         ({"error": "invalid"}, "invalid"),
         ({"errors": ["only words"]}, "only words"),
         ({"errors": 7, "error": []}, ""),
+        (
+            {"message": "Two errors", "errors": {"a": ["No."], "b": ["No, no."]}},
+            "No. No, no. Two errors",
+        ),
+        ({"title": "Invalid", "errors": [{"name": "a", "reason": "No."}]}, "No. Invalid"),
+        ({"error": "Bad Request", "message": "Set the capacity."}, "Bad Request Set the capacity."),
+        ({"errors": ["No.", {"message": "No."}], "detail": "No."}, "No."),
+        ({"errors": [[[[[["too deep"]]]]]]}, ""),
         ({"message": "x" * 300}, "x" * 200),
+        ({"message": "\ud800"}, "?"),
     ],
 )
 def test_the_reason_of_a_refusal_is_found_in_every_shape(

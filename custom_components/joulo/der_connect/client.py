@@ -23,6 +23,7 @@ from ..api.errors import (
     JouloNotFoundError,
     JouloRateLimitError,
     JouloResponseError,
+    JouloScopeError,
 )
 from ..api.parsing import parse_object
 from ..api.transport import GET_TIMEOUT, MAX_BODY_BYTES, error_of, read_body, request, secure_url
@@ -124,7 +125,11 @@ class DerConnectClient:
 
     async def set_battery_capacity(self, entity_id: str, kwh: float) -> None:
         """Tell the capacity of a car's battery in kWh; JouloNotFoundError if that cannot be told here."""
-        await self._call("PUT", entity_id, "battery-capacity", json={"batteryCapacity": kwh})
+        try:
+            await self._call("PUT", entity_id, "battery-capacity", json={"batteryCapacity": kwh})
+        except DerConnectRefusedError, JouloResponseError:
+            # The address is a guess, and so is the body.
+            raise JouloNotFoundError from None
 
     async def _call(self, method: str, entity_id: str, path: str, **options: Any) -> bytes:
         """Return the body of a response about a car. A token that is refused, also a new one, is replaced once."""
@@ -142,8 +147,8 @@ class DerConnectClient:
         async with self._request(method, url, token=self._token, **options) as response:
             if response.status == HTTPStatus.BAD_REQUEST:
                 raise DerConnectRefusedError(await self._reason(response))
-            if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
-                raise JouloNotFoundError
+            if _is_forbidden(response):
+                raise JouloScopeError(None)
             if not response.ok or response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise await error_of(response, _DEFAULT_RETRY_AFTER)
             return await read_body(response, MAX_BODY_BYTES)
@@ -173,11 +178,16 @@ class DerConnectClient:
             raise
 
 
+def _is_forbidden(response: ClientResponse) -> bool:
+    """Return whether the service itself forbids something, with a body or without; a firewall's pages are HTML."""
+    return response.status == HTTPStatus.FORBIDDEN and response.content_type != "text/html"
+
+
 async def _login_error(response: ClientResponse) -> JouloError:
     """Return why no token was given. Only an OAuth error is about the credentials (RFC 6749, section 5.2)."""
+    if _is_forbidden(response):
+        return JouloAuthError()
     match response.status:
-        case HTTPStatus.FORBIDDEN:
-            return JouloAuthError()
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNAUTHORIZED as status:
             try:
                 is_told = bool(parse_object(await read_body(response)).get("error"))

@@ -25,6 +25,9 @@ _LONGEST_TOKEN = 16_000
 """Characters; a header may not be much longer."""
 _SHORTEST_LIFE = 120.0
 """Seconds for which a token is taken to be good whose life is not told."""
+_DEEPEST_ERROR = 4
+_SENTENCES = ("detail", "message", "description", "reason", "title")
+"""Fields of an error that may hold its sentence, the likeliest first."""
 _TAG = re.compile(r"<[^>]*>")
 
 _KWH = {"wh": 1e-3, "kwh": 1.0, "mwh": 1e3}
@@ -63,27 +66,32 @@ def parse_token(body: bytes) -> Token:
 
 
 def parse_reason(body: bytes) -> str:
-    """Return the sentence in an error's body, whose shape is not documented: at most 200 characters, no markup."""
+    """Return the sentences in an error's body, whose shape is not documented: at most 200 characters, no markup."""
     try:
         document = parse_object(body)
     except JouloResponseError:
         return ""
-    text = next(_sentences(document), "")
+    # Each once.
+    text = " ".join(dict.fromkeys(_sentences(document)))
+    text = text.encode(errors="replace").decode()
     return " ".join(_TAG.sub(" ", text).split())[:_LONGEST_REASON]
 
 
-def _sentences(document: Mapping[str, Any]) -> Iterator[str]:
-    errors, error = document.get("errors"), document.get("error")
-    inner = [*(errors if isinstance(errors, list) else []), errors, error]
-    for part in (document, *(each for each in inner if isinstance(each, dict))):
-        for key in ("detail", "message", "description", "title"):
-            if text := _text(part.get(key)):
-                yield text
-    yield from filter(None, (_text(each) for each in inner))
-
-
-def _text(value: object) -> str:
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+def _sentences(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield the sentences of an error: those of the errors within come first, for the whole may only count them."""
+    if depth > _DEEPEST_ERROR:
+        return
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _sentences(each, depth + 1)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, list) or key in {"errors", "error"}:
+                yield from _sentences(inner, depth + 1)
+        texts = (value.get(key) for key in _SENTENCES)
+        yield from [text for text in texts if isinstance(text, str) and text][:1]
 
 
 class PageParser:
