@@ -239,9 +239,9 @@ async def test_after_a_quarter_both_services_together_tell_what_each_car_has_cha
     now = BEGIN
     while now < BEGIN + (DAYS + 7) * DAY:
         step = quarter.chance.choice(STEPS) * HOUR
-        now += step
         quarter.happen(now)
         await home.wait(step.total_seconds())
+        now += step
         if quarter.chance.random() < 0.02:
             await home.restart()
         if quarter.chance.random() < 0.1:
