@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator
 from http import HTTPStatus
 from typing import Any
 
+from freezegun.api import FrozenDateTimeFactory
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType, section
@@ -363,6 +364,7 @@ async def test_a_fault_of_the_service_is_told_and_another_try_goes_on(
     connected: MockConfigEntry,
     service: SimulatedDerConnect,
     car: SimulatedCar,
+    freezer: FrozenDateTimeFactory,
     path: str,
     fault: Fault,
     error: str,
@@ -372,6 +374,7 @@ async def test_a_fault_of_the_service_is_told_and_another_try_goes_on(
     form = await enter(hass, await car_form(hass, connected), entered)
     assert form["errors"] == {"base": error}
     service.recover()
+    freezer.tick(61)
     result = await enter(hass, form, entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
