@@ -36,7 +36,9 @@ from tests.home import Home
 from tests.simulator import (
     OPRIT_ID,
     CarCharge,
+    Fault,
     SimulatedAccount,
+    SimulatedCar,
     SimulatedDerConnect,
     SimulatedSession,
 )
@@ -205,6 +207,15 @@ async def test_a_month_and_a_year_hold_what_began_in_them(
     assert figures(home) == [111, 0, 110]
 
 
+async def test_the_last_charge_is_of_this_vehicle(home: Home, service: SimulatedDerConnect) -> None:
+    put(service, at_work())
+    add_car(home, since="2026-06-15")
+    await home.set_up()
+    await home.read_all()
+    assert figures(home) == [0, 0, 0]
+    assert shown(home)["last_charge_energy"] == STATE_UNKNOWN
+
+
 # The same energy twice
 
 
@@ -369,6 +380,47 @@ async def test_what_the_service_lists_no_more_stays_for_good(
     assert figures(home) == [20, 20, 20]
 
 
+async def test_a_known_figure_is_not_replaced_by_a_missing_one(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    put(service, at_work())
+    add_car(home)
+    await home.set_up()
+    await home.read_all()
+    put(service, replace(at_work(), kwh=None))
+    await home.wait(QUARTER * 3600)
+    assert figures(home) == [20, 20, 20]
+
+
+async def test_a_session_that_is_calculated_anew_with_other_times_counts_once(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    put(service, replace(at_work("first"), calculated_at=NOW - 20 * H))
+    add_car(home)
+    await home.set_up()
+    await home.read_all()
+    forget(service, "first")
+    later = at_work("second", hours=-30 + 2 / 60, kwh=21)
+    put(service, replace(later, calculated_at=NOW - 10 * H))
+    await home.wait(QUARTER * 3600)
+    assert figures(home) == [21, 21, 21]
+
+
+async def test_a_session_that_goes_on_for_longer_than_a_week_is_not_lost(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    """It is listed a day after its end, nine days after its start."""
+    put(service, at_work())
+    add_car(home)
+    await home.set_up()
+    start = NOW + H
+    end = start + timedelta(days=8)
+    put(service, car_charge("long", start, end, kwh=40, calculated_at=end + 10 * H))
+    for _ in range(40):
+        await home.wait(QUARTER * 3600)
+    assert figures(home)[0] == 60
+
+
 # Vehicles and credentials that go and come
 
 
@@ -438,6 +490,41 @@ async def test_a_record_is_the_cars_and_not_the_vehicles(
     assert figures(home, ID3) == [0, 0, 0]
 
 
+async def test_an_id_in_other_letters_is_the_same_car(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect
+) -> None:
+    put(service, at_work())
+    add_car(home)
+    await home.set_up()
+    await home.read_all()
+    forget(service, "work")
+    service.cars.append(SimulatedCar(entity_id=ZOE_ENTITY.upper()))
+    vehicle = home.entry.subentries[ZOE]
+    data = {**vehicle.data, "entity_id": ZOE_ENTITY.upper()}
+    hass.config_entries.async_update_subentry(home.entry, vehicle, data=data)
+    await home.settle()
+    assert figures(home) == [20, 20, 20]
+
+
+async def test_a_vehicle_that_gets_its_car_while_the_account_is_set_up_is_read(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect
+) -> None:
+    put(service, at_work())
+    add_car(home, entity_id=None)
+    await home.set_up()
+    await home.read_all()
+
+    def enter_while_joulo_answers(answer: Any) -> Any:
+        vehicle = home.entry.subentries[ZOE]
+        data = {**vehicle.data, "entity_id": ZOE_ENTITY}
+        hass.config_entries.async_update_subentry(home.entry, vehicle, data=data)
+        return answer
+
+    home.cloud.garble = enter_while_joulo_answers
+    await home.restart(away=7 * 3600)
+    assert figures(home) == [20, 20, 20]
+
+
 # Requests
 
 
@@ -448,6 +535,60 @@ async def test_a_day_has_four_reads_of_each_car(home: Home, service: SimulatedDe
     await home.hours(23)
     assert reads(service, ZOE_ENTITY) == reads(service, ID3_ENTITY) == 4
     assert service.count("access_token") == 4
+
+
+async def test_a_car_that_fails_has_no_other_read_more_often(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    add_car(home)
+    add_car(home, ID3, ID3_ENTITY)
+    service.fail(f"{ID3_ENTITY}/charge-sessions", Fault.SERVER_ERROR)
+    await home.set_up()
+    await home.hours(23)
+    assert reads(service, ZOE_ENTITY) == 4
+
+
+@pytest.mark.parametrize("path", ["charge-sessions", "access_token"])
+async def test_after_a_fault_the_waits_grow(
+    home: Home, service: SimulatedDerConnect, path: str
+) -> None:
+    add_car(home)
+    service.fail(path, Fault.SERVER_ERROR)
+    await home.set_up()
+    asked = []
+    for _ in range(20):
+        asked.append(service.count(path))
+        await home.wait(3630)
+    assert [hour for hour in range(1, 20) if asked[hour] > asked[hour - 1]] == [1, 3, 6, 12, 18]
+    assert asked[-1] == 6
+
+
+async def test_a_login_that_fails_is_tried_once_for_all_cars(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    add_car(home)
+    add_car(home, ID3, ID3_ENTITY)
+    service.fail("access_token", Fault.SERVER_ERROR)
+    await home.set_up()
+    assert service.count("access_token") == 1
+
+
+async def test_reloads_during_a_slow_read_ask_no_more(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect
+) -> None:
+    add_car(home)
+
+    def reload_while_it_answers(answer: Any) -> Any:
+        hass.config_entries.async_schedule_reload(home.entry.entry_id)
+        return answer
+
+    service.garble = reload_while_it_answers
+    await home.set_up()
+    assert reads(service) == 1
+    service.garble = None
+    await home.wait(301)
+    assert reads(service) == 2
+    assert figures(home) == [0, 0, 0]
 
 
 async def test_a_restart_asks_only_where_the_last_read_is_old(
@@ -478,6 +619,7 @@ async def test_a_new_car_is_read_at_once_and_the_others_go_on(
 async def test_the_first_read_asks_for_four_hundred_days_and_others_for_a_week(
     home: Home, service: SimulatedDerConnect
 ) -> None:
+    put(service, at_work())
     add_car(home)
     await home.set_up()
     await home.wait(QUARTER * 3600)

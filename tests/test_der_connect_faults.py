@@ -1,17 +1,24 @@
 """What a user sees of each fault of DER Connect, what is asked next, and that Joulo does not notice."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
 from typing import Any
+from unittest.mock import patch
 
+from homeassistant.components.repairs import DOMAIN as REPAIRS
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.core import HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import issue_registry as ir
+from homeassistant.helpers.storage import Store
+from homeassistant.setup import async_setup_component
 import pytest
 
 from custom_components.joulo.const import DOMAIN
+from custom_components.joulo.der_connect import DerConnectClient
 from tests.cars import (
     CREDENTIALS,
     ID3,
@@ -28,6 +35,7 @@ from tests.cars import (
 from tests.conftest import NOW
 from tests.home import Home
 from tests.simulator import DER_CONNECT_SECRET, Fault, SimulatedDerConnect
+from tests.test_der_connect_flow import credentials, enter, open_credentials
 from tests.timing import HOUR
 
 READ = 6 * 3600 + 61
@@ -65,7 +73,7 @@ class Row:
 # fmt: off
 TABLE = (
     #                          sessions  login
-    Row(Fault.UNAUTHORIZED,    REFUSED,  REFUSED),
+    Row(Fault.UNAUTHORIZED,    SOON,     REFUSED),
     Row(Fault.FORBIDDEN,       CLOSED,   REFUSED),
     Row(Fault.NOT_FOUND,       CLOSED,   SOON),
     Row(Fault.RATE_LIMITED,    TOLD,     TOLD),
@@ -246,6 +254,57 @@ def enter_secret(home: Home, secret: str) -> None:
     home.hass.config_entries.async_update_subentry(home.entry, subentry, data=data)
 
 
+async def test_a_token_that_opens_nothing_is_a_refusal_only_when_that_happens_again(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect
+) -> None:
+    await home.set_up()
+    fail(service, LISTS, Fault.UNAUTHORIZED)
+    await home.wait(READ)
+    assert issues(hass) == {}
+    service.recover()
+    await home.wait(HOUR)
+    assert home.number(ELSEWHERE) == 20
+    fail(service, LISTS, Fault.UNAUTHORIZED)
+    await home.wait(READ)
+    assert issues(hass) == {}
+    await home.wait(HOUR)
+    assert issues(hass) == expected_issues(home, REFUSED)
+    asked = len(service.requests)
+    await home.hours(10)
+    assert len(service.requests) == asked
+
+
+@pytest.mark.parametrize("way", ["reconfigure", "repair", "again"])
+async def test_the_same_credentials_that_work_again_are_read_with_again(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect, service_url: str, way: str
+) -> None:
+    """The application was closed, and is opened again."""
+    await home.set_up()
+    service.secret = "another"
+    await home.wait(READ)
+    assert issues(hass) == expected_issues(home, REFUSED)
+    service.secret = DER_CONNECT_SECRET
+    asked = reads(service)
+    match way:
+        case "repair":
+            assert await async_setup_component(hass, "repairs", {})
+            (issue_id,) = issues(hass)
+            manager = hass.data[REPAIRS]["flow_manager"]
+            form = await manager.async_init(DOMAIN, data={"issue_id": issue_id})
+            await manager.async_configure(form["flow_id"], credentials(service_url))
+        case "reconfigure":
+            form = await open_credentials(hass, home.entry, again=True)
+            await enter(hass, form, credentials(service_url))
+        case "again":
+            hass.config_entries.async_remove_subentry(home.entry, CREDENTIALS)
+            form = await open_credentials(hass, home.entry)
+            await enter(hass, form, credentials(service_url))
+    await home.settle()
+    assert reads(service) == asked + 1
+    assert home.number(ELSEWHERE) == 20
+    assert issues(hass) == {}
+
+
 async def test_without_credentials_nobody_is_asked_for_others(
     hass: HomeAssistant, home: Home, service: SimulatedDerConnect
 ) -> None:
@@ -300,6 +359,22 @@ async def test_a_car_that_is_open_again_is_shown_again(
     assert home.number(ELSEWHERE) == 20
 
 
+async def test_a_car_that_is_closed_is_said_to_be_so_after_a_restart_and_not_without_credentials(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect
+) -> None:
+    await home.set_up()
+    await home.read_all()
+    car_of(service).is_readable = False
+    await home.wait(READ)
+    ir.async_delete_issue(hass, DOMAIN, f"der_connect_entity_{ZOE}")  # as a restart does
+    await home.restart(away=60)
+    assert issues(hass) == {f"der_connect_entity_{ZOE}": False}
+    assert unavailable(home) == of_the_car(home)
+    hass.config_entries.async_remove_subentry(home.entry, CREDENTIALS)
+    await home.settle()
+    assert issues(hass) == {}
+
+
 async def test_who_has_to_wait_asks_for_no_other_car(
     home: Home, service: SimulatedDerConnect
 ) -> None:
@@ -346,6 +421,74 @@ async def test_a_damaged_file_costs_only_itself_and_is_read_anew(
     assert home.known == known
     assert "is damaged" in log.text
     assert home.entry.state is ConfigEntryState.LOADED
+
+
+async def test_a_damaged_file_does_not_end_a_wait_that_was_asked_for(
+    home: Home, service: SimulatedDerConnect
+) -> None:
+    add_car(home, ID3, ID3_ENTITY)
+    await home.set_up()
+    fail(service, LISTS, Fault.RATE_LIMITED)
+    await home.wait(READ)
+    asked = len(service.requests)
+    await home.unload()
+    stored = home.storage[f"joulo.{home.entry.entry_id}.der_connect"]["data"]
+    stored["cars"][ID3_ENTITY] = {"vehicle_id": 7}
+    await home.start_again(60)
+    assert len(service.requests) == asked
+    await home.wait(WAIT)
+    assert len(service.requests) > asked
+
+
+async def test_a_file_that_cannot_be_read_is_left_alone(
+    home: Home, service: SimulatedDerConnect, log: pytest.LogCaptureFixture
+) -> None:
+    await home.set_up()
+    await home.unload()
+    asked = reads(service)
+    with patch.object(Store, "async_load", fail_for("der_connect")):
+        await home.start_again(30 * 3600)
+    assert home.entry.state is ConfigEntryState.LOADED
+    assert unavailable(home) == of_the_car(home)
+    assert reads(service) == asked
+    assert "cannot be read" in log.text
+
+
+def fail_for(name: str) -> Callable[[Store[Any]], Awaitable[Any]]:
+    """Return what loads every file but one, for which the disk fails."""
+    load = Store.async_load
+
+    async def fail(store: Store[Any]) -> Any:
+        if store.key.endswith(name):
+            raise HomeAssistantError("Input/output error") from OSError(5)
+        return await load(store)
+
+    return fail
+
+
+@pytest.mark.refusals("too early")
+async def test_a_clock_that_was_ahead_at_the_first_read_loses_no_past(
+    home: Home,
+) -> None:
+    home.freezer.move_to(NOW + timedelta(days=800))
+    await home.set_up()
+    await home.unload()
+    home.freezer.move_to(NOW)
+    await home.start_again(0)
+    await home.hours(24)
+    assert [car.id for car in home.entry.runtime_data.history.state.cars[ZOE]] == ["work"]
+
+
+async def test_an_unexpected_error_is_logged_once_and_does_not_end_the_schedule(
+    home: Home, service: SimulatedDerConnect, log: pytest.LogCaptureFixture
+) -> None:
+    with patch.object(DerConnectClient, "charge_sessions", side_effect=ZeroDivisionError):
+        await home.set_up()
+        await home.wait(HOUR)
+        assert log.text.count("Unexpected error while reading DER Connect") == 1
+        assert "ZeroDivisionError" in log.text
+    await home.wait(2 * HOUR)
+    assert home.number(ELSEWHERE) == 20
 
 
 async def test_a_file_of_a_later_version_is_left_alone(

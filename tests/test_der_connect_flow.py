@@ -116,6 +116,7 @@ async def test_credentials_that_work_are_stored_once(
         "client_secret": DER_CONNECT_SECRET,
         "url": address,
         "token_url": f"{address}/access_token",
+        "entered_at": "2026-06-15T12:00:00+00:00",
     }
     again = await open_credentials(hass, connected)
     assert again["type"] is FlowResultType.ABORT

@@ -84,7 +84,9 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     async_take_over_entities(hass, entry)
     if not entry.data[CONF_TOKEN]:
         raise ConfigEntryAuthFailed(translation_domain=DOMAIN, translation_key="invalid_auth")
-    # First of all: these sensors may be why Joulo refuses to answer.
+    # A change while Joulo is waited for brings a reload too.
+    entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
+    # Before a request: these sensors may be why Joulo refuses to answer.
     RestSensorsWatch(hass, entry).async_start()
     client = async_get_client(hass, entry)
     history = SessionHistory(hass, entry.entry_id, client.rate_limiter)
@@ -130,7 +132,6 @@ async def async_setup_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> boo
     entry.runtime_data.vehicles.async_start()
     der_connect.async_start(entry.runtime_data.cars.async_show)
     fetcher.async_start()
-    entry.async_on_unload(entry.add_update_listener(_Settings(entry).async_reload_if_changed))
     # Begun before the platforms: after a reload the answers are remembered, and there at once.
     entry.async_create_background_task(
         hass, _async_read_and_publish(hass, entry), "Read an account"

@@ -19,6 +19,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
+from homeassistant.util import dt as dt_util
 import probatio
 
 from .api import (
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 _LOGGER = logging.getLogger(__name__)
 
 _TITLE: Final = "DER Connect"
+_CONF_ENTERED_AT: Final = "entered_at"
 _TEXT = TextSelector()
 _SECRET = TextSelector(
     TextSelectorConfig(type=TextSelectorType.PASSWORD, autocomplete="current-password")
@@ -82,13 +84,17 @@ def known_credentials(subentry: ConfigSubentry) -> dict[str, Any]:
 
 
 def entered_credentials(user_input: Mapping[str, Any]) -> dict[str, str]:
-    """Return the data of the subentry from what was entered, without what comes along when it is copied."""
+    """Return the data of the subentry from what was entered, without what comes along when it is copied.
+
+    The moment is part of it: the same credentials, entered again after DER Connect has refused them, are news.
+    """
     advanced = user_input[CONF_ADVANCED]
     return {
         CONF_CLIENT_ID: clean_pasted(user_input[CONF_CLIENT_ID]),
         CONF_CLIENT_SECRET: clean_pasted(user_input[CONF_CLIENT_SECRET]),
         CONF_URL: advanced[CONF_URL].strip().rstrip("/"),
         CONF_TOKEN_URL: advanced[CONF_TOKEN_URL].strip(),
+        _CONF_ENTERED_AT: dt_util.utcnow().isoformat(),
     }
 
 

@@ -2,8 +2,9 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import permutations
+from itertools import combinations, permutations
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -53,8 +54,65 @@ def test_of_two_records_of_one_session_the_one_calculated_later_counts() -> None
     early, late = recorded("early", 0), recorded("late", 60, calculated=1)
     assert ids(early, late) == ["late"]
     assert ids(late, early) == ["late"]
-    assert ids(early, replace(late, started_at=START + 61 * SECOND)) == ["early", "late"]
     assert ids(recorded("never", calculated=None), late) == ["late"]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(60, ["late"]), (61, ["early", "late"])])
+def test_without_a_length_two_records_of_one_session_start_within_a_minute(
+    seconds: float, kept: list[str]
+) -> None:
+    early, late = recorded("early", 0), recorded("late", seconds, calculated=1)
+    assert ids(replace(early, ended_at=None), late) == kept
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes", "kept"),
+    [
+        pytest.param(120, 60, ["late"], id="shifted by minutes"),
+        pytest.param(1801, 60, ["early", "late"], id="half of both is its own"),
+        pytest.param(1799, 60, ["late"], id="less than half is its own"),
+        pytest.param(600, 10, ["late"], id="within the other"),
+        pytest.param(-3600, 120, ["late"], id="around the other"),
+        pytest.param(3600, 60, ["early", "late"], id="after the other"),
+        pytest.param(-3600, 60, ["late", "early"], id="before the other"),
+    ],
+)
+def test_two_records_that_share_more_than_half_of_the_shorter_are_of_one_session(
+    start: float, minutes: float, kept: list[str]
+) -> None:
+    late = recorded("late", start, calculated=1)
+    late = replace(late, ended_at=late.started_at + minutes * 60 * SECOND)
+    assert ids(recorded("early"), late) == kept
+
+
+def test_a_session_that_is_calculated_anew_in_two_is_both() -> None:
+    whole = replace(recorded("whole"), ended_at=START + 4 * HOUR)
+    parts = [recorded("a", 0, calculated=1), recorded("b", 3 * 3600, calculated=1)]
+    assert ids(whole, *parts) == ["a", "b"]
+
+
+def test_a_figure_that_is_missing_in_a_later_reading_is_kept() -> None:
+    before = replace(recorded("a"), soc_end=80.0, label="Work")
+    after = replace(recorded("a", calculated=1), energy_kwh=None, range_end_km=200.0)
+    assert merged((before,), [after]) == (replace(after, energy_kwh=10, soc_end=80.0),)
+
+
+@pytest.mark.parametrize("seed", range(50))
+def test_no_two_that_are_kept_are_of_one_session(seed: int) -> None:
+    chance = Random(seed)
+    drawn = [recorded(str(n), 60 * chance.randrange(3000), calculated=n) for n in range(60)]
+    drawn = [
+        replace(each, ended_at=chance.choice((None, each.started_at + chance.random() * 5 * HOUR)))
+        for each in drawn
+    ]
+    kept = merged((), drawn)
+    assert kept == merged(kept[::2], drawn)
+    assert {each.id for each in drawn} - {each.id for each in kept}
+    for one, other in combinations(kept, 2):
+        assert other.started_at - one.started_at > 60 * SECOND
+        ends = [each.ended_at or each.started_at for each in (one, other)]
+        shorter = min(ends[0] - one.started_at, ends[1] - other.started_at)
+        assert 2 * (min(ends) - other.started_at) <= shorter
 
 
 @pytest.mark.parametrize("order", permutations(range(3)))
@@ -79,7 +137,7 @@ def test_what_is_stored_is_read_again() -> None:
     records = CarRecords(
         cars={
             "entity": Car(vehicle_id="zoe", last_read=START, sessions=(whole, bare)),
-            "never read": Car(vehicle_id="id3"),
+            "never read": Car(vehicle_id="id3", is_due=True, is_closed=True),
         },
         next_read=START + HOUR,
         not_before=START + HOUR,
@@ -118,7 +176,8 @@ def test_a_damaged_session_costs_only_itself_and_has_its_car_read_anew(
     document["cars"]["entity"]["sessions"][0] |= damage
     records, is_damaged = restore_cars(document)
     assert is_damaged
-    assert records.cars["entity"] == replace(car, last_read=None, sessions=car.sessions[1:])
+    expected = replace(car, last_read=None, is_due=True, sessions=car.sessions[1:])
+    assert records.cars["entity"] == expected
     assert records.cars["other"] == car
 
 
@@ -128,3 +187,32 @@ def test_a_damaged_figure_is_unknown() -> None:
     document["cars"]["entity"]["sessions"][0]["energy_kwh"] = {"total": 5}
     records, _ = restore_cars(document)
     assert records.cars["entity"].sessions == (replace(recorded("a"), energy_kwh=None),)
+
+
+def test_a_car_is_stored_by_its_id_without_case() -> None:
+    document = cars_to_stored(CarRecords(cars={"ENTITY": Car(vehicle_id="zoe")}))
+    assert restore_cars(document).records.cars == {"entity": Car(vehicle_id="zoe")}
+
+
+@pytest.mark.parametrize(
+    ("last_read", "newest", "days"),
+    [
+        pytest.param(None, -30, 400, id="the first read"),
+        pytest.param(0, -3 * 24, 7, id="a week"),
+        pytest.param(-24, -3 * 24, 8, id="a week before the last read"),
+        pytest.param(0, -9 * 24, 9, id="the next may go on since the newest known"),
+        pytest.param(0, None, 400, id="none is known: the first may go on as long"),
+        pytest.param(800 * 24, -30, 400, id="the last read was by a clock that was ahead"),
+    ],
+)
+def test_a_read_begins_where_sessions_may_be_new_or_corrected(
+    last_read: float | None, newest: float | None, days: int
+) -> None:
+    """Times are hours from now."""
+    sessions = () if newest is None else (recorded("a", newest * 3600),)
+    car = Car(
+        vehicle_id="zoe",
+        last_read=None if last_read is None else START + last_read * HOUR,
+        sessions=sessions,
+    )
+    assert car.start_of_read(START) == START - timedelta(days=days)

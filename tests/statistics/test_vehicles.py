@@ -1,10 +1,14 @@
 """The statistics of a vehicle: what it has charged in every hour, also after its card has gone to another one."""
 
 from dataclasses import replace
+from types import MappingProxyType
+from typing import Any
 
 from homeassistant.components.recorder.core import Recorder
+from homeassistant.config_entries import ConfigSubentry
 from homeassistant.core import HomeAssistant
 import pytest
+from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.joulo.der_connect.models import CarSession
 from custom_components.joulo.history import SessionHistory
@@ -138,14 +142,32 @@ async def test_a_session_that_joulo_lists_later_is_elsewhere_no_more_and_is_writ
 
 
 @pytest.mark.usefixtures("importer")
-async def test_without_the_cars_record_what_was_written_stays(
-    history: SessionHistory, advance: Advance, recorded: Recorded
+@pytest.mark.parametrize("has_car", [True, False])
+async def test_without_the_cars_record_what_was_written_stays_unless_the_vehicle_has_no_car(
+    hass: HomeAssistant,
+    owner: MockConfigEntry,
+    history: SessionHistory,
+    advance: Advance,
+    recorded: Recorded,
+    *,
+    has_car: bool,
 ) -> None:
-    """Its entity id has been taken from the vehicle, or its file is lost: that is no reason to forget."""
+    """A file that is lost is no reason to forget; a car that has gone to another vehicle counts there."""
+    data: dict[str, Any] = {"tags": [], "chargers": []}
+    if has_car:
+        data["entity_id"] = "a-car"
+    vehicle = ConfigSubentry(
+        data=MappingProxyType(data),
+        subentry_id=ZOE.id,
+        subentry_type="vehicle",
+        title="Zoe",
+        unique_id=None,
+    )
+    hass.config_entries.async_add_subentry(owner, vehicle)
     history.async_update(transitions.set_vehicles, [ZOE])
     tell(history, car_session("work", at(-9), at(-8), kwh=8))
     await advance(QUIET)
     history.async_update(transitions.set_cars, {})
     history.async_update(transitions.set_matching, queries.matching(history.state))
     await advance(QUIET)
-    assert await recorded(ELSEWHERE) == [Row(at(-9), 8, 8)]
+    assert await recorded(ELSEWHERE) == [Row(at(-9), 8, 8) if has_car else Row(at(-9), 0, 0)]

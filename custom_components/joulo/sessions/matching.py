@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from ..api import ChargingSession
 from ..der_connect.models import CarSession
-from .cars import CarSessions
+from .cars import CarSessions, end_of
 from .hourly import MAX_LENGTH, MAX_OPEN
 from .vehicles import Fleet, Rule, Vehicle, attribute, is_there
 
@@ -20,6 +20,8 @@ _SLACK = timedelta(minutes=15)
 """Time by which a car's start or end may miss Joulo's: it comes from readings."""
 _LEAST_OF_CHARGER, _MOST_OF_CHARGER = 0.75, 1.10
 """The car's kWh as parts of the charger's: what reaches the battery is less by the losses."""
+_IMPOSSIBLE, _ROUGHLY_KWH = 1.25, 1.0
+"""A car that tells more than so many parts of the charger's kWh, and one beside, was not charged by it alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +46,16 @@ class _Span:
     session: ChargingSession
     start: datetime
     end: datetime
+    most_kwh: float
+    """What a car can have charged in it; infinite while that is not known."""
 
     def overlap(self, car: CarSession) -> timedelta:
         """Return for how long a car's session lies within the span; negative where they are apart."""
-        return min(self.end, _end(car)) - max(self.start, car.started_at)
+        return min(self.end, end_of(car)) - max(self.start, car.started_at)
 
     def fitness(self, car: CarSession) -> tuple[timedelta, timedelta, float]:
         """Return how well a car's session fits: by its overlap; where that is equal, by the times; then by the kWh."""
-        start, end = max(self.start + _SLACK, car.started_at), min(self.end - _SLACK, _end(car))
+        start, end = max(self.start + _SLACK, car.started_at), min(self.end - _SLACK, end_of(car))
         theirs, ours = self.session.kwh, car.energy_kwh
         difference = inf if theirs is None or ours is None else abs(theirs - ours)
         return self.overlap(car), end - start, -difference
@@ -66,43 +70,55 @@ class _Spans:
         self._latest = [*accumulate((span.end for span in self._spans), max)]
         """The latest end of all spans up to each: where that is past, no earlier one lasts."""
 
-    def best(self, car: CarSession) -> ChargingSession | None:
+    def best(self, car: CarSession, told: Mapping[str, float]) -> ChargingSession | None:
         """Return the session that a car's session fits best, if all together cover at least half of that.
 
-        They are of one vehicle, whose charger may have told one charge in pieces.
+        They are of one vehicle, whose charger may have told one charge in pieces. `told` are the kWh that the car
+        tells of each already: with these they have to hold its energy.
         """
         found = [*self._during(car)][::-1]
         if not _is_half(car, _covered(car, found)):
             return None
+        if not _can_hold(
+            fsum(each.most_kwh - told.get(each.session.id, 0.0) for each in found), car
+        ):
+            return None
         return max(found, key=lambda span: span.fitness(car)).session
 
     def covering(self, car: CarSession) -> Iterator[_Span]:
-        """Yield the spans that cover at least half of a car's session, each by itself."""
-        return (span for span in self._during(car) if _is_half(car, span.overlap(car)))
+        """Yield the spans that cover at least half of a car's session and can hold its energy, each by itself."""
+        return (
+            span
+            for span in self._during(car)
+            if _is_half(car, span.overlap(car)) and _can_hold(span.most_kwh, car)
+        )
 
     def _during(self, car: CarSession) -> Iterator[_Span]:
         """Yield the spans that share a moment with a car's session, newest first."""
-        for place in reversed(range(bisect_right(self._starts, _end(car)))):
+        for place in reversed(range(bisect_right(self._starts, end_of(car)))):
             if self._latest[place] < car.started_at:
                 return
             if self._spans[place].end >= car.started_at:
                 yield self._spans[place]
 
 
-def _end(car: CarSession) -> datetime:
-    """Return the end of a car's session; of one without, its start: the length is not known."""
-    return max(car.ended_at or car.started_at, car.started_at)
+def _can_hold(most_kwh: float, car: CarSession) -> bool:
+    return (car.energy_kwh or 0.0) <= most_kwh + _ROUGHLY_KWH
+
+
+def _length(car: CarSession) -> timedelta:
+    return end_of(car) - car.started_at
 
 
 def _is_half(car: CarSession, covered: timedelta) -> bool:
-    return 2 * covered >= _end(car) - car.started_at
+    return 2 * covered >= _length(car)
 
 
 def _covered(car: CarSession, spans: Iterable[_Span]) -> timedelta:
     """Return for how long spans, oldest first, cover a car's session together; negative where there are none."""
     covered, since = timedelta(microseconds=-1), car.started_at
     for span in spans:
-        until = min(span.end, _end(car))
+        until = min(span.end, end_of(car))
         covered = max(covered, timedelta()) + max(until - max(span.start, since), timedelta())
         since = max(since, until)
     return covered
@@ -116,7 +132,8 @@ def match(
 ) -> Matching:
     """Return which of Joulo's sessions the cars tell of, by the sessions of each by its vehicle.
 
-    A session of Joulo's that is a vehicle's already needs the time alone: a car charges in one place at a time.
+    A session of Joulo's that is a vehicle's already needs the time alone, unless it cannot hold the car's energy:
+    a car charges in one place at a time, and a moment later perhaps on the road.
     One that nobody has claimed becomes a vehicle's if its car tells the energy too, and no other car does: of
     several in that time, a guest's at the other charger perhaps, the energy tells which.
     `active` are the ids of sessions that go on. The fleet is the given one where nothing has changed.
@@ -149,11 +166,16 @@ class _Car:
         return tuple(session for session in self.sessions if session.id not in self.matched)
 
     def match(self, own: Iterable[_Span]) -> None:
-        """Match the rest with sessions that are the vehicle's."""
+        """Match the rest with sessions that are the vehicle's, the longest first: a short one may be on the way."""
         spans = _Spans(own)
-        for car in self.rest():
-            if (session := spans.best(car)) is not None:
+        told: defaultdict[str, float] = defaultdict(float)
+        for car in self.sessions:
+            if (session_id := self.matched.get(car.id)) is not None:
+                told[session_id] += car.energy_kwh or 0.0
+        for car in sorted(self.rest(), key=_length, reverse=True):
+            if (session := spans.best(car, told)) is not None:
                 self.matched[car.id] = session.id
+                told[session.id] += car.energy_kwh or 0.0
 
     def result(self) -> CarMatch:
         """Return what was matched, and what was not."""
@@ -183,7 +205,10 @@ def _by_vehicle(spans: Iterable[_Span], fleet: Fleet) -> Mapping[str | None, Seq
 def _span(session: ChargingSession, *, is_active: bool) -> _Span:
     longest = session.started_at + (MAX_LENGTH if is_active else MAX_OPEN)
     end = min(session.ended_at or longest, session.started_at + MAX_LENGTH)
-    return _Span(session, session.started_at - _SLACK, max(end, session.started_at) + _SLACK)
+    most_kwh = inf if is_active or session.kwh is None else _IMPOSSIBLE * session.kwh
+    return _Span(
+        session, session.started_at - _SLACK, max(end, session.started_at) + _SLACK, most_kwh
+    )
 
 
 def _match_by_energy(cars: Mapping[str, _Car], unclaimed: Iterable[_Span]) -> dict[str, str]:

@@ -16,7 +16,7 @@ from .figures import as_attributes, average_power, duration, sum_known
 from .hourly import MAX_OPEN, hour_of
 from .matching import CarMatch, Matching, match
 from .model import ChargerHistory, HistoryState, SessionEventType, SessionRecord
-from .vehicles import Rule, Vehicle, attribute, comparable
+from .vehicles import Rule, Vehicle, attribute, comparable, is_there
 
 _NONE = ChargerHistory()
 _NO_MATCH = CarMatch()
@@ -487,10 +487,13 @@ def matching(state: HistoryState) -> Matching:
 
 
 def last_charge(state: HistoryState, vehicle_id: str, now: datetime) -> Charge | None:
-    """Return the newest session that a vehicle's car has recorded, wherever it charged."""
+    """Return the newest session that a vehicle's car has recorded since it is this vehicle, wherever it charged."""
+    vehicle = state.fleet.find(vehicle_id)
     sessions = reversed(state.cars.get(vehicle_id, ()))
     car = next((session for session in sessions if session.started_at <= now), None)
-    return Charge(car, _told_of(state, vehicle_id, car)) if car else None
+    if car is None or vehicle is None or not is_there(vehicle, car.started_at):
+        return None
+    return Charge(car, _told_of(state, vehicle_id, car))
 
 
 def _told_of(state: HistoryState, vehicle_id: str, car: CarSession) -> ChargingSession | None:

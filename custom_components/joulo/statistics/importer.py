@@ -38,7 +38,7 @@ from ..history import SessionHistory, async_stored_state
 from ..sessions import queries, transitions
 from ..sessions.hourly import HourlyAmounts
 from ..sessions.model import Change, HistoryState
-from ..vehicles import vehicle_key
+from ..vehicles import entity_ids_of, vehicle_key
 from .series import (
     RecordedRow,
     Series,
@@ -170,11 +170,18 @@ class StatisticsImporter:
                 charger_name(self._devices, self.entry, charger_id),
                 partial(charger_series, state, others, charger_id, dt_util.utcnow()),
             )
+        cars = entity_ids_of(self.entry)
         for vehicle in self.history.state.fleet.vehicles:
             await self._async_write_series(
                 vehicle_key(vehicle.id).lower(),
                 vehicle.name,
-                partial(vehicle_series, self.history.state, vehicle.id, dt_util.utcnow()),
+                partial(
+                    vehicle_series,
+                    self.history.state,
+                    vehicle.id,
+                    dt_util.utcnow(),
+                    has_car=vehicle.id in cars,
+                ),
             )
 
     def _new_names(

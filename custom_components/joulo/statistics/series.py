@@ -59,7 +59,7 @@ class Priced(NamedTuple):
 class Series:
     """All sessions of a charger or a vehicle, oldest first, at a moment, and whether there is a price.
 
-    `elsewhere` are those that only the vehicle's car tells of; None where no car tells anything.
+    `elsewhere` are those that only the vehicle's car tells of; None where its car has told nothing yet.
     """
 
     parts: Sequence[Priced]
@@ -109,10 +109,17 @@ class Series:
         return {hour: amount for hour, amount in hours.items() if hour < hour_of(self.at)}
 
 
-def vehicle_series(state: HistoryState, vehicle_id: str, at: datetime) -> Series:
-    """Return the series of a vehicle by the history of its account."""
+def vehicle_series(
+    state: HistoryState, vehicle_id: str, at: datetime, *, has_car: bool = True
+) -> Series:
+    """Return the series of a vehicle by the history of its account.
+
+    A vehicle without a car has charged nothing elsewhere: what it had may count for another vehicle now.
+    """
     parts = [_priced(state, session) for session in queries.vehicle_sessions(state, vehicle_id)]
     elsewhere = queries.charged_elsewhere(state, vehicle_id)
+    if elsewhere is None and not has_car:
+        elsewhere = ()
     return Series(parts, at, state.tariff is not None, elsewhere)
 
 

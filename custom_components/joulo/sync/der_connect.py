@@ -4,11 +4,12 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
+import json
 import logging
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
-from homeassistant.exceptions import UnsupportedStorageVersionError
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_track_point_in_utc_time
 from homeassistant.helpers.storage import Store
 from homeassistant.util import dt as dt_util
@@ -21,8 +22,8 @@ from ..api import (
     JouloRateLimitError,
     JouloScopeError,
 )
-from ..clients import async_der_connect_client, der_connect_credentials
-from ..const import DOMAIN
+from ..clients import async_der_connect_client
+from ..const import DOMAIN, SUBENTRY_DER_CONNECT
 from ..history import SessionHistory, async_load_document
 from ..issues import (
     async_clear_der_connect_auth,
@@ -43,13 +44,12 @@ _LOGGER = logging.getLogger(__name__)
 _VERSION = 1
 _EVERY = timedelta(hours=6, minutes=1)
 """Four reads a day and never five: the service calculates once a day, and lists sessions up to a day late."""
-_AFTER_FAULT = timedelta(hours=1)
+_AFTER_FAULTS = (timedelta(hours=1), timedelta(hours=2), timedelta(hours=4), _EVERY)
+"""Waits after one fault and after more of them in a row; none is longer than until the next read of all."""
+_AFTER_INTERRUPTION = timedelta(minutes=5)
+"""Many reloads, or a start that fails again and again, do not begin a read each time."""
 _LONGEST_WAIT = timedelta(days=1)
 """A longer one was stored by a clock that was ahead."""
-_OVERLAP = timedelta(days=7)
-"""Time before the last complete read in which sessions may be new or corrected."""
-_FIRST = timedelta(days=400)
-"""Time before the first read; in most cases nothing was recorded so early."""
 
 type Show = Callable[[frozenset[str]], None]
 
@@ -83,14 +83,18 @@ class DerConnectReader:
         self._entry = entry
         self._history = history
         self._entity_ids = entity_ids_of(entry)
+        self._keys = {each: entity_id.casefold() for each, entity_id in self._entity_ids.items()}
         self._store = _store(hass, entry.entry_id)
         self._records = CarRecords()
         self._readable: frozenset[str] = frozenset()
         self._show: Show = lambda _: None
         self._client: DerConnectClient | None = None
         self._cancel: CALLBACK_TYPE | None = None
-        self._is_stored_by_later_version = False
-        self._has_failed = False
+        self._is_unreadable = False
+        self._is_doubted = False
+        """Whether the last read was refused although there was a token: a hiccup, unless it happens again."""
+        self._faults = 0
+        """Reads in a row in which a car, or the login, has failed."""
 
     @property
     def records(self) -> CarRecords:
@@ -101,12 +105,13 @@ class DerConnectReader:
         """Take over what an earlier run has stored. A damaged file costs only what is lost of it."""
         try:
             document = await async_load_document(self._store)
-        except UnsupportedStorageVersionError:
+        except (HomeAssistantError, OSError) as error:
             _LOGGER.warning(
-                "The file %s was written by a later version. It is left alone, and DER Connect is not read",
+                "The file %s cannot be read (%s). It is left alone, and DER Connect is not read",
                 self._store.path,
+                type(error).__name__,
             )
-            self._is_stored_by_later_version = True
+            self._is_unreadable = True
             return
         restored = await self._hass.async_add_executor_job(restore_cars, document)
         self._records = self._with_owners(restored.records)
@@ -115,38 +120,37 @@ class DerConnectReader:
                 "The file %s is damaged. What can be read of it is kept, and DER Connect is asked for the rest",
                 self._store.path,
             )
-            # At once.
-            self._records = replace(self._records, next_read=None)
         if self._records != restored.records:
             await self._async_save()
         self._tell_history()
 
     def _with_owners(self, records: CarRecords) -> CarRecords:
         """Return the records of cars whose vehicles are there, each with the one that has its id now."""
-        owners = {entity_id: vehicle_id for vehicle_id, entity_id in self._entity_ids.items()}
+        owners = {key: vehicle_id for vehicle_id, key in self._keys.items()}
         cars: dict[str, Car] = {}
-        for entity_id, car in records.cars.items():
-            vehicle_id = owners.get(entity_id, car.vehicle_id)
-            if self._entity_ids.get(car.vehicle_id) != entity_id:
+        for key, car in records.cars.items():
+            vehicle_id = owners.get(key, car.vehicle_id)
+            if self._keys.get(car.vehicle_id) != key:
                 async_clear_der_connect_entity(self._hass, car.vehicle_id)
             if vehicle_id in self._entry.subentries:
-                cars[entity_id] = replace(car, vehicle_id=vehicle_id)
+                cars[key] = replace(car, vehicle_id=vehicle_id)
         return replace(records, cars=cars)
 
     def _tell_history(self) -> None:
-        cars = self._records.cars
+        cars = {each: self._car(each) for each in self._keys}
         self._history.async_update(
             transitions.set_cars,
-            {
-                vehicle_id: cars[entity_id].sessions
-                for vehicle_id, entity_id in self._entity_ids.items()
-                if self._is_read(entity_id)
-            },
+            {each: car.sessions for each, car in cars.items() if car.last_read is not None},
         )
 
-    def _is_read(self, entity_id: str) -> bool:
-        car = self._records.cars.get(entity_id)
-        return car is not None and car.last_read is not None
+    def _car(self, vehicle_id: str) -> Car:
+        """Return what is known of a vehicle's car. One that is new is due."""
+        known = self._records.cars.get(self._keys[vehicle_id])
+        return known or Car(vehicle_id=vehicle_id, is_due=True)
+
+    def _keep(self, car: Car) -> None:
+        key = self._keys[car.vehicle_id]
+        self._records = replace(self._records, cars={**self._records.cars, key: car})
 
     @callback
     def async_start(self, show: Show) -> None:
@@ -170,18 +174,24 @@ class DerConnectReader:
             async_raise_der_connect_auth(self._hass, self._entry)
         else:
             async_clear_der_connect_auth(self._hass, self._entry)
-        if digest is None or is_refused or self._is_stored_by_later_version:
+        for vehicle_id in self._keys:
+            if digest is not None and self._car(vehicle_id).is_closed:
+                self._say_closed(vehicle_id)
+            else:
+                async_clear_der_connect_entity(self._hass, vehicle_id)
+        if digest is None or is_refused or self._is_unreadable:
             return
+        cars = {each: self._car(each) for each in self._keys}
         self._tell_readable(
-            {each for each, entity_id in self._entity_ids.items() if self._is_read(entity_id)}
+            {each for each, car in cars.items() if car.last_read is not None and not car.is_closed}
         )
         try:
             self._client = async_der_connect_client(self._hass, self._entry)
         except JouloInsecureUrlError as error:
-            self._log_fault(error)
+            _log_fault(error)
             return
         self._entry.async_on_unload(self._async_cancel)
-        self._async_begin()
+        self._async_schedule()
 
     @callback
     def async_resume(self) -> None:
@@ -191,38 +201,33 @@ class DerConnectReader:
             self.async_start(self._show)
 
     def _digest(self) -> str | None:
-        """Return a digest of the credentials, by which a refusal outlives a restart; None without them."""
-        credentials = der_connect_credentials(self._entry)
-        if credentials is None:
+        """Return a digest of the credentials and the moment at which they were entered; None without them.
+
+        By it a refusal outlives a restart, but not that the same are entered again and work.
+        """
+        subentries = self._entry.get_subentries_of_type(SUBENTRY_DER_CONNECT)
+        if not subentries:
             return None
-        parts = (
-            credentials.client_id,
-            credentials.client_secret,
-            credentials.url,
-            credentials.token_url,
-        )
-        return sha256("\n".join(parts).encode()).hexdigest()
+        return sha256(json.dumps(dict(subentries[0].data), sort_keys=True).encode()).hexdigest()
 
     def _tell_readable(self, vehicle_ids: Collection[str]) -> None:
         self._readable = frozenset(vehicle_ids)
         self._show(self._readable)
 
     @callback
-    def _async_begin(self) -> None:
-        """Read all cars if the last read is old, else those that are new; the schedule goes on over restarts."""
+    def _async_schedule(self) -> None:
+        """Read what is due as soon as that may be, and all cars in their time; the schedule goes on over restarts."""
         now = dt_util.utcnow()
-        next_read = _plausible(self._records.next_read, now)
-        new = {key for key, each in self._entity_ids.items() if each not in self._records.cars}
-        if next_read <= now:
-            self._async_read_all(now)
-        elif new and _plausible(self._records.not_before, now) <= now:
-            self._async_read_now(new, next_read)
+        read_at = now if self._due() else _plausible(self._records.next_read, now)
+        read_at = max(read_at, _plausible(self._records.not_before, now))
+        if read_at <= now:
+            self._async_read_due(now)
         else:
-            self._async_schedule(next_read)
+            self._cancel = async_track_point_in_utc_time(self._hass, self._async_read_due, read_at)
 
-    @callback
-    def _async_schedule(self, at: datetime) -> None:
-        self._cancel = async_track_point_in_utc_time(self._hass, self._async_read_all, at)
+    def _due(self) -> frozenset[str]:
+        """Return the vehicles whose cars are read before all others: new ones, and those that have failed."""
+        return frozenset(each for each in self._keys if self._car(each).is_due)
 
     @callback
     def _async_cancel(self) -> None:
@@ -231,40 +236,65 @@ class DerConnectReader:
             self._cancel = None
 
     @callback
-    def _async_read_all(self, now: datetime) -> None:
+    def _async_read_due(self, _now: datetime) -> None:
         self._cancel = None
-        self._async_read_now(self._entity_ids.keys(), now + _EVERY)
-
-    @callback
-    def _async_read_now(self, vehicle_ids: Collection[str], next_read: datetime) -> None:
-        if vehicle_ids and self._client is not None:
+        if self._keys and self._client is not None:
             self._entry.async_create_background_task(
-                self._hass,
-                self._async_read(self._client, vehicle_ids, next_read),
-                "Read DER Connect",
+                self._hass, self._async_read(self._client), "Read DER Connect"
             )
 
-    async def _async_read(
-        self, client: DerConnectClient, vehicle_ids: Collection[str], next_read: datetime
-    ) -> None:
-        """Read the cars of vehicles, remember the outcome, and plan the next read of all."""
+    async def _async_read(self, client: DerConnectClient) -> None:
+        """Read all cars, or those that are due before; remember the outcome, and plan the next read."""
+        vehicle_ids = await self._async_begin()
         outcome = await self._async_read_cars(client, vehicle_ids)
-        now = dt_util.utcnow()
-        not_before = now + outcome.wait if outcome.wait else None
+        self._note_faults(outcome)
         self._records = replace(
             self._records,
-            next_read=not_before or next_read,
-            not_before=not_before,
+            not_before=self._not_before(outcome),
             is_refused=outcome.is_refused,
         )
         self._tell_history()
-        readable = frozenset() if outcome.is_refused else self._readable - {*vehicle_ids}
+        readable = frozenset() if outcome.is_refused else self._readable - vehicle_ids
         self._tell_readable(readable | outcome.read)
         if outcome.is_refused:
             async_raise_der_connect_auth(self._hass, self._entry)
         else:
-            self._async_schedule(not_before or next_read)
+            self._async_schedule()
         await self._async_save()
+
+    async def _async_begin(self) -> frozenset[str]:
+        """Store that a read begins, for it may be interrupted; return the vehicles whose cars it reads."""
+        now = dt_util.utcnow()
+        next_read, vehicle_ids = _plausible(self._records.next_read, now), self._due()
+        if next_read <= now:
+            next_read, vehicle_ids = now + _EVERY, frozenset(self._keys)
+        for vehicle_id in vehicle_ids:
+            self._keep(replace(self._car(vehicle_id), is_due=True))
+        self._records = replace(
+            self._records, next_read=next_read, not_before=now + _AFTER_INTERRUPTION
+        )
+        await self._async_save()
+        return vehicle_ids
+
+    def _note_faults(self, outcome: _Outcome) -> None:
+        """Count reads in a row that have failed; the first of them is logged, and their end."""
+        if outcome.fault is not None:
+            if not self._faults:
+                _log_fault(outcome.fault)
+            self._faults += 1
+        elif self._faults and outcome.wait is None and not outcome.is_refused:
+            _LOGGER.info("DER Connect can be read again")
+            self._faults = 0
+
+    def _not_before(self, outcome: _Outcome) -> datetime | None:
+        """Return when the service may be asked again; None where nothing speaks against it."""
+        now = dt_util.utcnow()
+        if outcome.wait is not None:
+            return now + outcome.wait
+        if not self._faults:
+            return None
+        wait = _AFTER_FAULTS[min(self._faults, len(_AFTER_FAULTS)) - 1]
+        return min(now + wait, _plausible(self._records.next_read, now))
 
     async def _async_save(self) -> None:
         """Store the records. The document is made in a thread."""
@@ -274,62 +304,75 @@ class DerConnectReader:
     async def _async_read_cars(
         self, client: DerConnectClient, vehicle_ids: Collection[str]
     ) -> _Outcome:
-        """Read one car after the other, until the service asks to wait or refuses the credentials."""
-        outcome = _Outcome()
-        for vehicle_id in sorted(vehicle_ids):
-            try:
-                await self._async_read_car(client, vehicle_id)
-            except JouloAuthError:
-                outcome.is_refused = True
-                break
-            except JouloRateLimitError as error:
-                outcome.wait = timedelta(seconds=error.retry_after)
-                break
-            except JouloNotFoundError, JouloScopeError:
-                self._note_closed(vehicle_id)
-            except JouloError as error:
-                outcome.wait = _AFTER_FAULT
-                self._log_fault(error)
-            else:
-                outcome.read |= {vehicle_id}
+        """Log in and read one car after the other, until the service asks to wait or refuses the credentials."""
+        outcome, is_logged_in = _Outcome(), False
+        was_doubted, self._is_doubted = self._is_doubted, False
+        try:
+            await client.authenticate()
+            is_logged_in = True
+            for vehicle_id in sorted(vehicle_ids):
+                await self._async_try_car(client, vehicle_id, outcome)
+        except JouloAuthError as error:
+            outcome.is_refused = was_doubted or not is_logged_in
+            if not outcome.is_refused:
+                self._is_doubted, outcome.fault = True, error
+        except JouloRateLimitError as error:
+            outcome.wait = timedelta(seconds=error.retry_after)
+        except JouloError as error:
+            outcome.fault = error
         return outcome
+
+    async def _async_try_car(
+        self, client: DerConnectClient, vehicle_id: str, outcome: _Outcome
+    ) -> None:
+        """Read a car; a fault that concerns it alone keeps nothing from reading the next."""
+        try:
+            await self._async_read_car(client, vehicle_id)
+        except JouloAuthError, JouloRateLimitError:
+            raise
+        except JouloNotFoundError, JouloScopeError:
+            self._note_closed(vehicle_id)
+        except JouloError as error:
+            outcome.fault = error
+        except Exception as error:  # noqa: BLE001 - logged once, with all that it tells
+            outcome.fault = error
+        else:
+            outcome.read |= {vehicle_id}
 
     async def _async_read_car(self, client: DerConnectClient, vehicle_id: str) -> None:
         """Read what is new of a car, and join it with what is known."""
-        entity_id = self._entity_ids[vehicle_id]
-        begun = dt_util.utcnow()
-        car = self._records.cars.get(entity_id, Car(vehicle_id=vehicle_id))
-        start = begun - _FIRST if car.last_read is None else min(car.last_read, begun) - _OVERLAP
-        read = await client.charge_sessions(entity_id, start)
+        begun, car = dt_util.utcnow(), self._car(vehicle_id)
+        start = car.start_of_read(begun)
+        read = await client.charge_sessions(self._entity_ids[vehicle_id], start)
         sessions = await self._hass.async_add_executor_job(merged, car.sessions, read)
-        self._keep(entity_id, replace(car, last_read=begun, sessions=sessions))
+        self._keep(Car(vehicle_id=vehicle_id, last_read=begun, sessions=sessions))
         async_clear_der_connect_entity(self._hass, vehicle_id)
-        if self._has_failed:
-            self._has_failed = False
-            _LOGGER.info("DER Connect can be read again")
-
-    def _keep(self, entity_id: str, car: Car) -> None:
-        self._records = replace(self._records, cars={**self._records.cars, entity_id: car})
 
     def _note_closed(self, vehicle_id: str) -> None:
-        """Say that a car is gone, or not open to the account any more; it is asked for no more often than others."""
-        entity_id = self._entity_ids[vehicle_id]
-        self._keep(entity_id, self._records.cars.get(entity_id, Car(vehicle_id=vehicle_id)))
-        name = self._entry.subentries[vehicle_id].title
-        async_raise_der_connect_entity(self._hass, vehicle_id, name)
+        """Remember that a car is gone, or not open to the account any more; it is read no more often than others."""
+        self._keep(replace(self._car(vehicle_id), is_due=False, is_closed=True))
+        self._say_closed(vehicle_id)
 
-    def _log_fault(self, error: JouloError) -> None:
-        if not self._has_failed:
-            self._has_failed = True
-            # Not its words, which may be the service's own and name the car.
-            _LOGGER.info("DER Connect cannot be read (%s)", type(error).__name__)
+    def _say_closed(self, vehicle_id: str) -> None:
+        # A vehicle may be removed while its car is read.
+        if (vehicle := self._entry.subentries.get(vehicle_id)) is not None:
+            async_raise_der_connect_entity(self._hass, vehicle_id, vehicle.title)
+
+
+def _log_fault(error: Exception) -> None:
+    if isinstance(error, JouloError):
+        # Not its words, which may be the service's own and name the car.
+        _LOGGER.info("DER Connect cannot be read (%s)", type(error).__name__)
+    else:
+        _LOGGER.error("Unexpected error while reading DER Connect", exc_info=error)
 
 
 @dataclass(slots=True)
 class _Outcome:
-    """What became of a read: the vehicles whose cars were read, and how long to wait after a fault."""
+    """What became of a read: the vehicles whose cars were read, what went wrong, and how long the service asks to wait."""
 
     read: frozenset[str] = frozenset()
+    fault: Exception | None = None
     wait: timedelta | None = None
     is_refused: bool = False
 
