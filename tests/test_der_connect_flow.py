@@ -1,11 +1,13 @@
 """DER Connect in the forms: its credentials, which car a vehicle is there, and every refusal with the way through it."""
 
 from collections.abc import AsyncGenerator
+from http import HTTPStatus
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
+from freezegun.api import FrozenDateTimeFactory
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, section
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.setup import async_setup_component
 import pytest
@@ -13,7 +15,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
 from custom_components.joulo.const import DOMAIN
-from custom_components.joulo.issues import async_raise_der_connect_auth
+from tests.home import Home
 from tests.simulator import (
     DER_CONNECT_ID,
     DER_CONNECT_SECRET,
@@ -80,6 +82,17 @@ async def enter(hass: HomeAssistant, form: Any, entered: dict[str, Any]) -> Any:
     return result
 
 
+def suggested(schema: Any) -> dict[str, Any]:
+    """Return what a form suggests, with that of its sections."""
+    found: dict[str, Any] = {}
+    for field, value in schema.schema.items():
+        if isinstance(value, section):
+            found[str(field)] = suggested(value.schema)
+        elif field.description:
+            found[str(field)] = field.description["suggested_value"]
+    return found
+
+
 @pytest.fixture
 async def connected(hass: HomeAssistant, joulo: MockConfigEntry, address: str) -> MockConfigEntry:
     """Return the entry with the credentials of the application."""
@@ -123,6 +136,16 @@ async def test_what_comes_along_when_credentials_are_copied_is_left_out(
     assert result["data"]["url"] == address
 
 
+async def test_spaces_and_quotes_within_a_secret_are_its_own(
+    hass: HomeAssistant, joulo: MockConfigEntry, service: SimulatedDerConnect, address: str
+) -> None:
+    service.secret = """it's a "secret" `of  two`words"""
+    pasted = credentials(address, client_secret=f"“{service.secret}”\n")
+    result = await enter(hass, await open_credentials(hass, joulo), pasted)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert result["data"]["client_secret"] == service.secret
+
+
 REFUSED: list[tuple[dict[str, str], Fault | None, str]] = [
     ({"client_secret": "wrong"}, None, "invalid_auth"),
     ({"client_secret": "no header or form takes a \x00"}, None, "invalid_auth"),
@@ -157,7 +180,7 @@ async def test_credentials_that_do_not_work_are_refused_in_words_until_they_do(
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
 
-async def test_new_credentials_replace_the_old_and_reload_once(
+async def test_new_credentials_replace_the_old(
     hass: HomeAssistant, connected: MockConfigEntry, service: SimulatedDerConnect, address: str
 ) -> None:
     service.secret = "a-new-secret"
@@ -168,6 +191,35 @@ async def test_new_credentials_replace_the_old_and_reload_once(
     assert result["reason"] == "reconfigure_successful"
     (subentry,) = connected.get_subentries_of_type("der_connect")
     assert subentry.data["client_secret"] == service.secret
+
+
+async def test_each_change_of_the_credentials_reloads_once(
+    hass: HomeAssistant, joulo: MockConfigEntry, service: SimulatedDerConnect, address: str
+) -> None:
+    states: list[ConfigEntryState] = []
+    joulo.async_on_state_change(lambda: states.append(joulo.state))
+    await enter(hass, await open_credentials(hass, joulo), credentials(address))
+    assert states.count(ConfigEntryState.LOADED) == 1, "added"
+    form = await open_credentials(hass, joulo, again=True)
+    await enter(hass, form, credentials(address))
+    assert states.count(ConfigEntryState.LOADED) == 1, "nothing has changed"
+    service.secret = "a-new-secret"
+    form = await open_credentials(hass, joulo, again=True)
+    await enter(hass, form, credentials(address, client_secret=service.secret))
+    assert states.count(ConfigEntryState.LOADED) == 2, "changed"
+    (subentry,) = joulo.get_subentries_of_type("der_connect")
+    hass.config_entries.async_remove_subentry(joulo, subentry.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert states.count(ConfigEntryState.LOADED) == 3, "removed"
+
+
+async def test_the_form_suggests_all_but_the_secret(
+    hass: HomeAssistant, connected: MockConfigEntry, address: str
+) -> None:
+    form = await open_credentials(hass, connected, again=True)
+    expected = credentials(address)
+    del expected["client_secret"]
+    assert suggested(form["data_schema"]) == expected
 
 
 async def test_without_der_connect_a_vehicle_is_asked_for_no_car(
@@ -246,7 +298,7 @@ async def test_a_capacity_that_cannot_be_told_from_here_is_to_be_set_there(
     car: SimulatedCar,
 ) -> None:
     car.needs_capacity = True
-    service.knows_capacity = False
+    service.capacity_refusal = HTTPStatus.METHOD_NOT_ALLOWED
     entered = {"entity_id": car.entity_id, "capture": True}
     form = await enter(hass, await car_form(hass, connected), entered)
     form = await enter(hass, form, {**entered, "battery_capacity": 52})
@@ -313,6 +365,7 @@ async def test_a_fault_of_the_service_is_told_and_another_try_goes_on(
     connected: MockConfigEntry,
     service: SimulatedDerConnect,
     car: SimulatedCar,
+    freezer: FrozenDateTimeFactory,
     path: str,
     fault: Fault,
     error: str,
@@ -322,6 +375,7 @@ async def test_a_fault_of_the_service_is_told_and_another_try_goes_on(
     form = await enter(hass, await car_form(hass, connected), entered)
     assert form["errors"] == {"base": error}
     service.recover()
+    freezer.tick(61)
     result = await enter(hass, form, entered)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
@@ -374,34 +428,123 @@ async def test_a_car_is_taken_away_from_its_vehicle_by_an_empty_id(
     assert "entity_id" not in vehicle.data
 
 
-# Credentials that were refused later
-
-
-async def test_refused_credentials_are_mended_where_that_is_said(
+async def test_a_wait_that_was_asked_for_holds_for_the_next_form_too(
     hass: HomeAssistant,
     connected: MockConfigEntry,
     service: SimulatedDerConnect,
+    car: SimulatedCar,
+) -> None:
+    service.fail("charge-sessions", Fault.RATE_LIMITED, retry_after=3600)
+    entered = {"entity_id": car.entity_id, "capture": True}
+    form = await enter(hass, await car_form(hass, connected), entered)
+    assert form["errors"] == {"base": "rate_limited"}
+    asked = len(service.requests)
+    form = await enter(hass, await car_form(hass, connected, "ID.3"), entered)
+    assert form["errors"] == {"base": "rate_limited"}
+    assert len(service.requests) == asked
+
+
+# Credentials that are refused later
+
+
+@pytest.fixture
+async def refused(
+    hass: HomeAssistant, home: Home, service: SimulatedDerConnect, car: SimulatedCar, address: str
+) -> Home:
+    """Return a home with a car, whose credentials DER Connect has refused at a read."""
+    assert await async_setup_component(hass, "repairs", {})
+    await enter(hass, await open_credentials(hass, home.entry), credentials(address))
+    entered = {"entity_id": car.entity_id, "capture": True}
+    await enter(hass, await car_form(hass, home.entry), entered)
+    service.secret = "a-new-secret"
+    service.expire_tokens()
+    await home.hours(7)
+    assert notice(hass) is not None
+    return home
+
+
+def notice(hass: HomeAssistant) -> ir.IssueEntry | None:
+    """Return the issue that the credentials are refused, if there is one."""
+    return ir.async_get(hass).async_get_issue(DOMAIN, "der_connect_auth_01JOULO")
+
+
+async def mend(client: Any, *answers: dict[str, Any]) -> Any:
+    """Open the fix flow of the issue, and submit its form; return what comes of it."""
+    url = "/api/repairs/issues/fix"
+    issue = {"handler": DOMAIN, "issue_id": "der_connect_auth_01JOULO"}
+    result = await (await client.post(url, json=issue)).json()
+    for answer in answers:
+        result = await (await client.post(f"{url}/{result['flow_id']}", json=answer)).json()
+    return result
+
+
+async def test_refused_credentials_are_sent_no_more_and_joulo_goes_on(
+    refused: Home, cloud: SimulatedCloud, service: SimulatedDerConnect
+) -> None:
+    sent, asked = len(service.requests), cloud.count("/chargers")
+    await refused.hours(7)
+    await refused.reload()
+    await refused.restart(away=3600)
+    assert len(service.requests) == sent
+    assert cloud.count("/chargers") > asked
+    assert notice(refused.hass) is not None
+
+
+async def test_refused_credentials_are_mended_where_that_is_said(
+    refused: Home,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
     address: str,
-    issue_registry: ir.IssueRegistry,
     hass_client: ClientSessionGenerator,
 ) -> None:
-    assert await async_setup_component(hass, "repairs", {})
-    async_raise_der_connect_auth(hass, connected)
-    issue_id = f"der_connect_auth_{connected.entry_id}"
-    service.secret = "a-new-secret"
-    client = await hass_client()
-    response = await client.post(
-        "/api/repairs/issues/fix", json={"handler": DOMAIN, "issue_id": issue_id}
-    )
-    form = await response.json()
+    client, listed = await hass_client(), service.count("charge-sessions")
+    form = await mend(client)
     assert form["step_id"] == "credentials"
-    flow = f"/api/repairs/issues/fix/{form['flow_id']}"
-    refused = await (await client.post(flow, json=credentials(address))).json()
-    assert refused["errors"] == {"base": "invalid_auth"}
+    assert form["description_placeholders"] == {"account": "Joulo"}
+    form = await mend(client, credentials(address, client_id="another"))
+    assert form["errors"] == {"base": "invalid_auth"}
     entered = credentials(address, client_secret=service.secret)
-    done = await (await client.post(flow, json=entered)).json()
-    assert done["type"] == "create_entry"
-    await hass.async_block_till_done(wait_background_tasks=True)
-    assert issue_registry.async_get_issue(DOMAIN, issue_id) is None
-    (subentry,) = connected.get_subentries_of_type("der_connect")
+    assert (await mend(client, entered))["type"] == "create_entry"
+    await refused.settle()
+    assert notice(refused.hass) is None
+    assert service.count("charge-sessions") == listed + 1
+    (subentry,) = refused.entry.get_subentries_of_type("der_connect")
     assert subentry.data["client_secret"] == service.secret
+
+
+@pytest.mark.parametrize("where", ["notice", "reconfigure"])
+async def test_the_same_credentials_work_again_once_they_are_entered(
+    refused: Home,
+    service: SimulatedDerConnect,
+    address: str,
+    hass_client: ClientSessionGenerator,
+    where: str,
+) -> None:
+    """An application that was locked is opened again; nothing changes that a reload would follow."""
+    service.secret, listed = DER_CONNECT_SECRET, service.count("charge-sessions")
+    if where == "notice":
+        await mend(await hass_client(), credentials(address))
+    else:
+        form = await open_credentials(refused.hass, refused.entry, again=True)
+        await enter(refused.hass, form, credentials(address))
+    await refused.settle()
+    assert notice(refused.hass) is None
+    assert service.count("charge-sessions") == listed + 1
+    await refused.restart(away=7 * 3600)
+    assert notice(refused.hass) is None
+    assert service.count("charge-sessions") == listed + 2
+
+
+async def test_a_notice_about_credentials_that_were_removed_leads_nowhere(
+    refused: Home, hass_client: ClientSessionGenerator
+) -> None:
+    client = await hass_client()
+    (subentry,) = refused.entry.get_subentries_of_type("der_connect")
+    url = "/api/repairs/issues/fix"
+    issue = {"handler": DOMAIN, "issue_id": "der_connect_auth_01JOULO"}
+    form = await (await client.post(url, json=issue)).json()
+    refused.hass.config_entries.async_remove_subentry(refused.entry, subentry.subentry_id)
+    await refused.settle()
+    result = await client.post(f"{url}/{form['flow_id']}", json=credentials("http://127.0.0.1"))
+    assert (await result.json())["reason"] == "not_set_up"
+    assert notice(refused.hass) is None

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 import re
 
 from homeassistant.const import Platform
 from homeassistant.helpers.entity import EntityDescription
-from homeassistant.util.yaml import load_yaml_dict
+from homeassistant.util.yaml import load_yaml_dict, parse_yaml
 import pytest
 
 from custom_components.joulo.binary_sensor import (
@@ -193,6 +194,20 @@ def test_every_address_of_this_repository_exists(path: Path) -> None:
     assert [address for address in found if not is_there(address)] == []
 
 
+IN_DUTCH = LANGUAGES["nl"]
+
+
+@pytest.mark.parametrize(
+    "document", [IN_DUTCH.readme, *sorted(IN_DUTCH.folder.iterdir())], ids=in_repository
+)
+def test_what_is_in_dutch_leads_to_english_only_where_there_is_no_dutch(document: Path) -> None:
+    """But for the first link, which leads to the twin."""
+    names = [target.partition("#")[0] for target in relative(document)[1:] if target[0] != "#"]
+    linked = {(document.parent / name).resolve() for name in names}
+    in_english = {DOCS / page.name for page in IN_DUTCH.folder.iterdir()} | {ROOT / "README.md"}
+    assert linked & in_english == set()
+
+
 # The order
 
 
@@ -311,6 +326,13 @@ def tables(text: str) -> Iterator[tuple[list[str], list[str]]]:
         yield heads, [row.split("|")[1].strip() for row in body.splitlines()]
 
 
+def fields(language: Language, text: str) -> list[str]:
+    """Return the fields that the tables of a text describe."""
+    return [
+        cell for (head, *_), column in tables(text) if head == language.field for cell in column
+    ]
+
+
 def in_the_tables(language: Language, heading: str) -> Entities:
     """Return the entities that a section of their page has."""
     found: Entities = set()
@@ -392,14 +414,55 @@ ACTIONS = load_yaml_dict(str(ROOT / "custom_components" / "joulo" / "services.ya
 
 @in_each_language
 def test_every_action_is_described_with_its_fields(language: Language) -> None:
-    page = language.folder / "actions.md"
-    found = {}
-    for heading in headings(page):
-        if action := re.search(r"\(`joulo\.(\w+)`\)", heading):
-            found[action[1]] = [
-                cell.strip("`")
-                for (head, *_), column in tables(section(page, heading))
-                if head == language.field
-                for cell in column
-            ]
-    assert found == {action: list(form["fields"]) for action, form in ACTIONS.items()}
+    for action, form in ACTIONS.items():
+        name = language.texts["services"][action]["name"]
+        text = section(language.folder / "actions.md", f"{name} (`joulo.{action}`)")
+        assert fields(language, text) == [f"`{field}`" for field in form["fields"]]
+
+
+# Forms
+
+
+@in_each_language
+@pytest.mark.parametrize(
+    ("page", "step"),
+    [
+        ("vehicles.md", "config_subentries.vehicle.step.user"),
+        ("der-connect.md", "config_subentries.vehicle.step.der_connect"),
+        ("costs.md", "options.step.init.sections.price"),
+    ],
+)
+def test_the_fields_of_a_form_are_described_by_their_names(
+    language: Language, page: str, step: str
+) -> None:
+    form = reduce(lambda texts, key: texts[key], step.split("."), language.texts)
+    assert fields(language, read(language.folder / page)) == list(form["data"].values())
+
+
+# Examples
+
+
+def shape(part: object) -> object:
+    """Return an example without its words: what is called how, and how much there is of it."""
+    match part:
+        case dict():
+            return {key: shape(each) for key, each in part.items()}
+        case list():
+            return [shape(each) for each in part]
+        case str():
+            return str
+        case _:
+            return part
+
+
+def examples(path: Path) -> list[object]:
+    """Return the shapes of the YAML in a document."""
+    blocks = re.findall(r"^```yaml\n(.*?)^```$", read(path), re.DOTALL | re.MULTILINE)
+    # There are no secrets to look up here.
+    return [shape(parse_yaml(block.replace("!secret ", ""))) for block in blocks]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if examples(DOCS / page)])
+def test_the_examples_in_dutch_differ_in_their_words_only(page: str) -> None:
+    english, dutch = (examples(language.folder / page) for language in LANGUAGES.values())
+    assert dutch == english

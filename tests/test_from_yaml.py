@@ -30,9 +30,13 @@ from custom_components.joulo.const import DOMAIN
 from tests.conftest import NOW, Advance, recent_account
 from tests.rest_yaml import AS_PRINTED, CORRECTED, SENSORS, Configuration
 from tests.simulator import GARAGE_ID, SimulatedAccount, SimulatedCloud, serve
+from tests.test_translations import DUTCH, ENGLISH
 from tests.timing import POLL, READ
 
-GUIDE = (Path(__file__).parent.parent / "docs" / "from-yaml.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parent.parent / "docs"
+GUIDE, GUIDE_IN_DUTCH = (
+    (folder / "from-yaml.md").read_text(encoding="utf-8") for folder in (DOCS, DOCS / "nl")
+)
 OLD, NEW = "sensor.joulo_total_kwh", "sensor.joulo_total_energy"
 YAML_BLOCKS = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)
 HOUR = timedelta(hours=1)
@@ -86,10 +90,10 @@ def history(hass: HomeAssistant, recorder: Recorder) -> History:
 # What replaces what
 
 
-def table() -> dict[str, tuple[str, str]]:
+def table(guide: str = GUIDE) -> dict[str, tuple[str, str]]:
     """Return each old id of the table, with the device and the name of what replaces it."""
-    row = re.compile(r"^\| `(sensor\.\w+)` \| (charger|account): \*\*(.+?)\*\* \|", re.MULTILINE)
-    return {old: (device, name) for old, device, name in row.findall(GUIDE)}
+    row = re.compile(r"^\| `(sensor\.\w+)` \| (\w+): \*\*(.+?)\*\* \|", re.MULTILINE)
+    return {old: (device, name) for old, device, name in row.findall(guide)}
 
 
 def test_every_sensor_of_the_page_is_replaced() -> None:
@@ -109,6 +113,19 @@ async def test_what_replaces_it_exists(
         kind = "account" if device and device.name == joulo.title else "charger"
         there_are.add((kind, entity.original_name))
     assert set(table().values()) <= there_are
+
+
+def test_the_guide_in_dutch_says_the_same() -> None:
+    devices = {"charger": "laadpaal", "account": "account"}
+    names = {
+        texts["name"]: DUTCH["entity"][platform][key]["name"]
+        for platform, entities in ENGLISH["entity"].items()
+        for key, texts in entities.items()
+    }
+    assert table(GUIDE_IN_DUTCH) == {
+        old: (devices[device], names[name]) for old, (device, name) in table().items()
+    }
+    assert re.findall(r"```yaml\n(.*?)```", GUIDE_IN_DUTCH, re.DOTALL) == YAML_BLOCKS
 
 
 # What is kept

@@ -16,7 +16,12 @@ from homeassistant.helpers.typing import ConfigType
 from homeassistant.util.async_ import create_eager_task
 
 from .api import JouloClient
-from .clients import async_forget_credentials, async_get_client, credentials_of
+from .clients import (
+    async_forget_credentials,
+    async_forget_der_connect,
+    async_get_client,
+    credentials_of,
+)
 from .const import DOMAIN
 from .coordinator import (
     AccountCoordinator,
@@ -210,6 +215,7 @@ async def async_remove_entry(hass: HomeAssistant, entry: JouloConfigEntry) -> No
     async_clear_issues(hass, entry)
     await async_remove_history(hass, entry.entry_id)
     await async_remove_cars(hass, entry.entry_id)
+    async_forget_der_connect(hass, entry)
     if entry.unique_id is not None and CONF_TOKEN in entry.data:
         # Its rate limiter is kept by the account's id.
         async_forget_credentials(hass, credentials_of(entry))

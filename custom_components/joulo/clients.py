@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 import hashlib
 import secrets
+import string
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_TOKEN, CONF_URL
@@ -25,7 +26,9 @@ class Credentials(NamedTuple):
     token: str
 
 
-_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys("\"'`‘’“”\ufeff\u200b", " "))  # noqa: RUF001
+_QUOTES = "\"'`‘’“”\ufeff\u200b"  # noqa: RUF001
+_QUOTES_TO_SPACES = str.maketrans(dict.fromkeys(_QUOTES, " "))
+_AROUND = f"{_QUOTES}{string.whitespace}\xa0"
 
 _RATE_LIMITERS: HassKey[dict[str, RateLimiter]] = HassKey(f"{DOMAIN}_rate_limiters")
 """By account id; by a digest of the credentials while the id is not known."""
@@ -45,6 +48,11 @@ def clean_token(pasted: str) -> str:
     while words and words[0].lower() in {"authorization:", "bearer"}:
         del words[0]
     return " ".join(words)
+
+
+def clean_pasted(pasted: str) -> str:
+    """Return what was pasted without the spaces and quotes around it; a secret may have some within."""
+    return pasted.strip(_AROUND)
 
 
 @callback
@@ -143,6 +151,9 @@ def _digest(credentials: Credentials) -> str:
 
 # DER Connect
 
+_DER_CONNECT_CLIENTS: HassKey[dict[str, DerConnectClient]] = HassKey(f"{DOMAIN}_der_connect")
+"""By the id of the account's entry."""
+
 
 def der_connect_credentials(entry: JouloConfigEntry) -> DerConnectCredentials | None:
     """Return what an account opens DER Connect with; None where that is not set up."""
@@ -164,10 +175,22 @@ def credentials_in(data: Mapping[str, Any]) -> DerConnectCredentials:
 def async_der_connect_client(
     hass: HomeAssistant, entry: JouloConfigEntry
 ) -> DerConnectClient | None:
-    """Return a client of DER Connect; None where that is not set up.
+    """Return the client of DER Connect; None where that is not set up.
 
-    Each has a token of its own: one lasts for an hour, and hours lie between two reads.
+    It is the same one for forms and for reading, also after a reload: it remembers how long the service wants to wait.
     """
+    clients = hass.data.setdefault(_DER_CONNECT_CLIENTS, {})
     if (credentials := der_connect_credentials(entry)) is None:
+        clients.pop(entry.entry_id, None)
         return None
-    return DerConnectClient(async_get_clientsession(hass), credentials)
+    known = clients.get(entry.entry_id)
+    if known is None or known.credentials != credentials:
+        known = DerConnectClient(async_get_clientsession(hass), credentials)
+        clients[entry.entry_id] = known
+    return known
+
+
+@callback
+def async_forget_der_connect(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
+    """Forget the client of an account that is removed, and with it the token."""
+    hass.data.get(_DER_CONNECT_CLIENTS, {}).pop(entry.entry_id, None)

@@ -4,9 +4,14 @@ from collections.abc import Mapping
 import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentry,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_URL
-from homeassistant.core import HomeAssistant
+from homeassistant.core import HomeAssistant, callback
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
@@ -25,7 +30,7 @@ from .api import (
     JouloRateLimitError,
     JouloServerError,
 )
-from .clients import clean_token, credentials_in
+from .clients import clean_pasted, credentials_in
 from .const import CONF_ADVANCED, CONF_TOKEN_URL, SUBENTRY_DER_CONNECT
 from .der_connect import DEFAULT_TOKEN_URL, DEFAULT_URL, DerConnectClient
 
@@ -50,25 +55,32 @@ class Problem(NamedTuple):
     placeholders: Mapping[str, str] = {}
 
 
-def credentials_form(known: Mapping[str, Any]) -> probatio.Schema:
+def credentials_form() -> probatio.Schema:
     """Return the form of the credentials, with the addresses folded away."""
     return probatio.Schema(
         {
-            probatio.Required(CONF_CLIENT_ID, default=known.get(CONF_CLIENT_ID, "")): _TEXT,
+            probatio.Required(CONF_CLIENT_ID): _TEXT,
             probatio.Required(CONF_CLIENT_SECRET): _SECRET,
             probatio.Required(CONF_ADVANCED): section(
                 probatio.Schema(
                     {
-                        probatio.Required(CONF_URL, default=known.get(CONF_URL, DEFAULT_URL)): _URL,
-                        probatio.Required(
-                            CONF_TOKEN_URL, default=known.get(CONF_TOKEN_URL, DEFAULT_TOKEN_URL)
-                        ): _URL,
+                        probatio.Required(CONF_URL, default=DEFAULT_URL): _URL,
+                        probatio.Required(CONF_TOKEN_URL, default=DEFAULT_TOKEN_URL): _URL,
                     }
                 ),
                 {"collapsed": True},
             ),
         }
     )
+
+
+def known_credentials(subentry: ConfigSubentry) -> dict[str, Any]:
+    """Return what the form suggests of credentials that are there: all but the secret."""
+    data = subentry.data
+    return {
+        CONF_CLIENT_ID: data[CONF_CLIENT_ID],
+        CONF_ADVANCED: {key: data[key] for key in (CONF_URL, CONF_TOKEN_URL)},
+    }
 
 
 def entered_credentials(user_input: Mapping[str, Any]) -> dict[str, str]:
@@ -78,8 +90,8 @@ def entered_credentials(user_input: Mapping[str, Any]) -> dict[str, str]:
     """
     advanced = user_input[CONF_ADVANCED]
     return {
-        CONF_CLIENT_ID: clean_token(user_input[CONF_CLIENT_ID]),
-        CONF_CLIENT_SECRET: clean_token(user_input[CONF_CLIENT_SECRET]),
+        CONF_CLIENT_ID: clean_pasted(user_input[CONF_CLIENT_ID]),
+        CONF_CLIENT_SECRET: clean_pasted(user_input[CONF_CLIENT_SECRET]),
         CONF_URL: advanced[CONF_URL].strip().rstrip("/"),
         CONF_TOKEN_URL: advanced[CONF_TOKEN_URL].strip(),
         _CONF_ENTERED_AT: dt_util.utcnow().isoformat(),
@@ -97,6 +109,16 @@ async def async_try_credentials(hass: HomeAssistant, data: Mapping[str, Any]) ->
         _LOGGER.exception("Unexpected error while trying the credentials of DER Connect")
         return Problem("unknown")
     return None
+
+
+@callback
+def async_replace_credentials(
+    hass: HomeAssistant, entry: JouloConfigEntry, known: ConfigSubentry, data: Mapping[str, Any]
+) -> None:
+    """Store credentials that have just worked. Others reload the entry; the same ones may be in force again."""
+    is_changed = hass.config_entries.async_update_subentry(entry, known, data=data)
+    if not is_changed and entry.state is ConfigEntryState.LOADED:
+        entry.runtime_data.der_connect.async_resume()
 
 
 def problem_of(error: JouloError) -> Problem:
@@ -142,11 +164,12 @@ class DerConnectFlow(ConfigSubentryFlow):
                     title=_TITLE, data=data, unique_id=SUBENTRY_DER_CONNECT
                 )
             if problem is None and known is not None:
-                return self.async_update_and_abort(self._get_entry(), known, data=data)
-        form = credentials_form(known.data if known else {})
+                async_replace_credentials(self.hass, self._get_entry(), known, data)
+                return self.async_abort(reason="reconfigure_successful")
+        suggested = user_input or (known_credentials(known) if known else None)
         return self.async_show_form(
             step_id=step_id,
-            data_schema=self.add_suggested_values_to_schema(form, user_input),
+            data_schema=self.add_suggested_values_to_schema(credentials_form(), suggested),
             errors={"base": problem.key} if problem else {},
             description_placeholders=dict(problem.placeholders) if problem else None,
         )

@@ -24,7 +24,13 @@ import probatio
 
 from .const import DOMAIN, SUBENTRY_DER_CONNECT
 from .data import JouloConfigEntry
-from .der_connect_flow import async_try_credentials, credentials_form, entered_credentials
+from .der_connect_flow import (
+    async_replace_credentials,
+    async_try_credentials,
+    credentials_form,
+    entered_credentials,
+    known_credentials,
+)
 from .history import SessionHistory
 from .issues import DER_CONNECT_AUTH, TAKEN_OVER, UNKNOWN_TAG
 from .localizer import async_localizer
@@ -157,7 +163,7 @@ class DerConnectAuthFlow(RepairsFlow):
     async def async_step_credentials(
         self, user_input: dict[str, Any] | None = None
     ) -> RepairsFlowResult:
-        """Ask until the credentials work; the reload that follows deletes the issue."""
+        """Ask until the credentials work."""
         entry: JouloConfigEntry | None = self.hass.config_entries.async_get_entry(self._entry_id)
         known = entry.get_subentries_of_type(SUBENTRY_DER_CONNECT) if entry else []
         if entry is None or not known:
@@ -167,11 +173,12 @@ class DerConnectAuthFlow(RepairsFlow):
             data = entered_credentials(user_input)
             problem = await async_try_credentials(self.hass, data)
             if problem is None:
-                self.hass.config_entries.async_update_subentry(entry, known[0], data=data)
+                async_replace_credentials(self.hass, entry, known[0], data)
                 return self.async_create_entry(data={})
+        suggested = user_input or known_credentials(known[0])
         return self.async_show_form(
             step_id="credentials",
-            data_schema=credentials_form(known[0].data),
+            data_schema=self.add_suggested_values_to_schema(credentials_form(), suggested),
             errors={"base": problem.key} if problem else {},
             description_placeholders={
                 "account": entry.title,

@@ -30,7 +30,7 @@ from homeassistant.util import dt as dt_util
 import probatio
 
 from .api import JouloError, JouloNotFoundError, JouloScopeError
-from .clients import async_der_connect_client, clean_token, der_connect_credentials
+from .clients import async_der_connect_client, clean_pasted, der_connect_credentials
 from .der_connect import DerConnectClient, DerConnectRefusedError
 from .der_connect_flow import Problem, problem_of
 from .devices import charger_ids, charger_names
@@ -135,12 +135,15 @@ class VehicleFlow(ConfigSubentryFlow):
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
         """Ask which car it is at DER Connect, and have its sessions recorded there."""
+        entry: JouloConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="entry_not_loaded")
         vehicle = self._vehicle()
         known = vehicle.data.get(CONF_ENTITY_ID) if vehicle else None
         errors: dict[str, str] = {}
         placeholders: Mapping[str, str] = {}
         if user_input is not None:
-            entity_id = clean_token(user_input.get(CONF_ENTITY_ID, ""))
+            entity_id = clean_pasted(user_input.get(CONF_ENTITY_ID, ""))
             problem = await self._async_connect(entity_id, known, user_input)
             if problem is None:
                 return self._finish(entity_id)

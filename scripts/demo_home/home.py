@@ -115,6 +115,23 @@ class Home:
         expires = int((time() + tokens["expires_in"]) * 1000)
         return tokens | {"hassUrl": self.url, "clientId": form["client_id"], "expires": expires}
 
+    async def add_user(self, name: str, password: str) -> Json:
+        """Add someone who is no administrator, and return their tokens as a browser keeps them."""
+        async with self.connection() as connection:
+            made = await connection.ask("config/auth/create", name=name, group_ids=["system-users"])
+            await connection.ask(
+                "config/auth_provider/homeassistant/create",
+                user_id=made["user"]["id"],
+                username=name,
+                password=password,
+            )
+        client = {"client_id": f"{self.url}/"}
+        flow = {"handler": ["homeassistant", None], "redirect_uri": f"{self.url}/"}
+        form = await self.call("POST", "/auth/login_flow", client | flow)
+        login = {"username": name, "password": password}
+        done = await self.call("POST", f"/auth/login_flow/{form['flow_id']}", client | login)
+        return await self._exchange(done["result"])
+
     async def add_integration(self, domain: str, answers: Json) -> str:
         """Go through the set-up form of an integration and return the id of its entry."""
         result = await self.fill_in("flow", domain, answers)

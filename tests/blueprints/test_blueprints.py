@@ -13,13 +13,15 @@ import pytest
 
 from .conftest import BLUEPRINTS, REPOSITORY
 
-DOCS = REPOSITORY / "docs"
+IN_ENGLISH = REPOSITORY / "docs" / "automations.md"
+IN_DUTCH = REPOSITORY / "docs" / "nl" / "automations.md"
 HOME = "https://github.com/ha-joulo/ha-joulo/blob/main"
 BADGE = "https://my.home-assistant.io/badges/blueprint_import.svg"
 IMPORT = "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url="
 
 FILES = sorted(BLUEPRINTS.rglob("*.yaml"))
 
+in_each_language = pytest.mark.parametrize("page", [IN_ENGLISH, IN_DUTCH], ids=["en", "nl"])
 each_blueprint = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
 
@@ -74,20 +76,24 @@ def test_a_blueprint_asks_for_the_same_home_assistant_as_the_integration(file: P
     assert load(file).metadata["homeassistant"] == {"min_version": hacs["homeassistant"]}
 
 
+@in_each_language
 @each_blueprint
-def test_the_documentation_has_a_badge_that_imports_a_blueprint(file: Path) -> None:
+def test_the_documentation_has_a_badge_that_imports_a_blueprint(page: Path, file: Path) -> None:
     source = load(file).metadata["source_url"]
-    link = f"[![Import the blueprint]({BADGE})]({IMPORT}{quote(source, safe='')})"
-    assert link in (DOCS / "automations.md").read_text(encoding="utf-8")
+    words = "Import the blueprint" if page == IN_ENGLISH else "Importeer de blueprint"
+    link = f"[![{words}]({BADGE})]({IMPORT}{quote(source, safe='')})"
+    assert link in page.read_text(encoding="utf-8")
 
 
+@in_each_language
 @each_blueprint
-def test_the_documentation_names_everything_that_a_blueprint_asks(file: Path) -> None:
-    docs = (DOCS / "automations.md").read_text(encoding="utf-8")
+def test_the_documentation_names_everything_that_a_blueprint_asks(page: Path, file: Path) -> None:
+    docs = page.read_text(encoding="utf-8")
     section = docs[docs.index(quote(load(file).metadata["source_url"], safe="")) :]
     section = section[: section.find("\n## ")]
     rows = " ".join(line.split("|")[1] for line in section.splitlines() if line.startswith("| "))
-    names = [each["name"].split(" · ")[0] for each in load(file).inputs.values()]
+    place = 0 if page == IN_ENGLISH else -1
+    names = [each["name"].split(" · ")[place] for each in load(file).inputs.values()]
     assert [name for name in names if name not in rows] == []
 
 

@@ -15,6 +15,7 @@ from homeassistant.components.template.config import async_validate_config_secti
 from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
+from homeassistant.util import slugify
 from homeassistant.util.yaml import parse_yaml
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
@@ -28,8 +29,16 @@ from .conftest import REPOSITORY, Device, Phone
 ZOES_TAG = "04A3B2C1D2E3F4"
 A_DEVICE = "0123456789abcdef0123456789abcdef"
 
-AUTOMATIONS, EVCC = (REPOSITORY / "docs" / f"{page}.md" for page in ("automations", "evcc"))
-IN_DUTCH = [page.parent / "nl" / page.name for page in (AUTOMATIONS, EVCC)]
+IN_ENGLISH = REPOSITORY / "docs"
+FOLDERS = {"en": IN_ENGLISH, "nl": IN_ENGLISH / "nl"}
+AUTOMATIONS, EVCC = "automations.md", "evcc.md"
+
+
+@pytest.fixture(params=FOLDERS)
+def docs(hass: HomeAssistant, request: pytest.FixtureRequest) -> Path:
+    """Return the folder of the documentation in a language, which is Home Assistant's as well."""
+    hass.config.language = request.param
+    return FOLDERS[request.param]
 
 
 def examples(page: Path) -> list[str]:
@@ -46,13 +55,19 @@ def paste(text: str) -> dict[str, Any]:
 
 
 def example(page: Path, words: str) -> str:
-    """Return the one example that has these words."""
+    """Return the one example that has these words, for the phone of the tests."""
     (found,) = (text for text in examples(page) if words in text)
-    return found
+    return re.sub(r"notify\.(my_phone|mijn_telefoon)", "notify.phone", found)
 
 
 @pytest.mark.parametrize(
-    "text", [text for page in (AUTOMATIONS, EVCC, *IN_DUTCH) for text in examples(page)]
+    "text",
+    [
+        text
+        for folder in FOLDERS.values()
+        for page in (AUTOMATIONS, EVCC)
+        for text in examples(folder / page)
+    ],
 )
 async def test_home_assistant_accepts_an_example(hass: HomeAssistant, text: str) -> None:
     match parse_yaml(text):
@@ -72,51 +87,63 @@ async def test_home_assistant_accepts_an_example(hass: HomeAssistant, text: str)
             pytest.fail(f"What is {other}?")
 
 
-@pytest.mark.parametrize(
-    ("page", "title", "message"),
-    [
-        (AUTOMATIONS, "Charging session complete", "10.0 kWh, 3.33 ERE, EUR 1.32"),
-        (IN_DUTCH[0], "Laadsessie klaar", "10,0 kWh, 3,33 ERE, € 1,32"),
-    ],
-    ids=["en", "nl"],
-)
+async def test_every_entity_of_a_charger_in_an_example_exists(
+    hass: HomeAssistant, docs: Path, joulo: MockConfigEntry
+) -> None:
+    texts = "".join(text for page in (AUTOMATIONS, EVCC) for text in examples(docs / page))
+    # The last one is made by an example.
+    used = set(re.findall(r"\b\w+\.garage_\w+", texts)) - {"sensor.garage_tag_for_evcc"}
+    assert used
+    assert used <= set(hass.states.async_entity_ids())
+
+
 async def test_a_session_that_is_complete_is_told(
     hass: HomeAssistant,
+    docs: Path,
     account: SimulatedAccount,
     device: Device,
     phone: Phone,
     advance: Advance,
-    page: Path,
-    title: str,
-    message: str,
 ) -> None:
-    text = example(page, f"title: {title}").replace(A_DEVICE, device(GARAGE_ID))
-    text = re.sub(r"notify\.(my_phone|mijn_telefoon)", "notify.phone", text)
+    told = {
+        "en": ("Charging session complete", "10.0 kWh, 3.33 ERE, EUR 1.32"),
+        "nl": ("Laadsessie klaar", "10,0 kWh, 3,33 ERE, € 1,32"),
+    }
+    text = example(docs / AUTOMATIONS, "event_type: session_completed")
+    text = text.replace(A_DEVICE, device(GARAGE_ID))
     assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(text)})
     account.start_session(GARAGE_ID, power_kw=10)
     await advance(3600)
     account.end_session(GARAGE_ID)
     await advance(POLL)
     await advance(READ)
-    assert phone.messages == [(title, message)]
+    assert phone.messages == [told[hass.config.language]]
 
 
 async def test_what_one_vehicle_charged_this_year_is_told(
-    hass: HomeAssistant, account: SimulatedAccount, joulo: MockConfigEntry, phone: Phone
+    hass: HomeAssistant,
+    docs: Path,
+    account: SimulatedAccount,
+    joulo: MockConfigEntry,
+    phone: Phone,
 ) -> None:
+    told = {
+        "en": r"Zoe: \d+\.\d+ kWh in [1-9]\d* sessions",
+        "nl": r"Zoe: \d+,\d+ kWh in [1-9]\d* sessies",
+    }
     tag = next(session.tag for session in account.completed() if session.tag)
-    text = example(AUTOMATIONS, "response_variable: charged")
-    text = text.replace(ZOES_TAG, tag).replace("notify.my_phone", "notify.phone")
+    text = example(docs / AUTOMATIONS, "response_variable: charged").replace(ZOES_TAG, tag)
     assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(text)})
     await hass.services.async_call(
         AUTOMATION, SERVICE_TRIGGER, {ATTR_ENTITY_ID: "automation.automation_0"}, blocking=True
     )
     ((_, message),) = phone.messages
-    assert re.fullmatch(r"Zoe: [\d.]+ kWh in [1-9]\d* sessions", message)
+    assert re.fullmatch(told[hass.config.language], message)
 
 
 async def test_by_rest_evcc_is_told_the_vehicle_that_belongs_to_the_tag(
     hass: HomeAssistant,
+    docs: Path,
     account: SimulatedAccount,
     device: Device,
     advance: Advance,
@@ -132,9 +159,10 @@ async def test_by_rest_evcc_is_told_the_vehicle_that_belongs_to_the_tag(
     evcc.router.add_post("/api/loadpoints/{id}/vehicle/{name}", assign)
     address = str((await aiohttp_server(evcc)).make_url("")).rstrip("/")
 
-    command = example(EVCC, "rest_command:").replace("http://evcc.local:7070", address)
+    page = docs / EVCC
+    command = example(page, "rest_command:").replace("http://evcc.local:7070", address)
     assert await async_setup_component(hass, "rest_command", paste(command))
-    automation = example(EVCC, "rest_command.evcc_vehicle").replace(A_DEVICE, device(GARAGE_ID))
+    automation = example(page, "rest_command.evcc_vehicle").replace(A_DEVICE, device(GARAGE_ID))
     assert await async_setup_component(hass, AUTOMATION, {AUTOMATION: paste(automation)})
     for tag in (ZOES_TAG, "another", "04B7C8D9E0F1A2"):
         account.start_session(GARAGE_ID, tag=tag)
@@ -145,24 +173,23 @@ async def test_by_rest_evcc_is_told_the_vehicle_that_belongs_to_the_tag(
 
 
 @pytest.mark.parametrize(
-    ("page", "sensor", "idle", "charging"),
-    [
-        (AUTOMATIONS, "sensor.vehicle_at_the_charger", "unknown", "Zoe"),
-        (EVCC, "sensor.garage_tag_for_evcc", "none", ZOES_TAG),
-    ],
+    ("page", "idle", "charging"),
+    [(AUTOMATIONS, "unknown", "Zoe"), (EVCC, "none", ZOES_TAG)],
     ids=["by its name", "for evcc"],
 )
 async def test_a_template_sensor_follows_the_tag(
     hass: HomeAssistant,
+    docs: Path,
     account: SimulatedAccount,
     joulo: MockConfigEntry,
     advance: Advance,
-    page: Path,
-    sensor: str,
+    page: str,
     idle: str,
     charging: str,
 ) -> None:
-    assert await async_setup_component(hass, "template", paste(example(page, "- sensor:")))
+    config = paste(example(docs / page, "- sensor:"))
+    sensor = f"sensor.{slugify(config['template'][0]['sensor'][0]['name'])}"
+    assert await async_setup_component(hass, "template", config)
     await hass.async_block_till_done(wait_background_tasks=True)
     assert hass.states.is_state(sensor, idle)
     account.start_session(GARAGE_ID, tag=ZOES_TAG)

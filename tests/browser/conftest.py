@@ -4,13 +4,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 import os
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 from playwright.async_api import Browser, async_playwright, expect
 import pytest
 
 from scripts.demo_home import check, history
-from scripts.demo_home.home import Connection, write_configuration
+from scripts.demo_home.home import Connection, Json, write_configuration
 from scripts.demo_home.service import reserved_port
 from scripts.demo_home.stage import LOG, Introduction, Stage, performance
 
@@ -37,7 +37,16 @@ expect.set_options(timeout=_PATIENCE)
 
 type Width = Literal[390, 1280]
 type Scheme = Literal["light", "dark"]
-type Visit = Callable[[Width, Scheme], Awaitable[Visitor]]
+
+
+class Visit(Protocol):
+    """A function that sends someone to the demo."""
+
+    async def __call__(self, width: Width, scheme: Scheme, of: Json | None = None) -> Visitor:
+        """Return the owner of the demo with a browser, or whoever has other tokens."""
+        ...
+
+
 type Picture = Callable[[Visitor, str, str], Awaitable[None]]
 
 
@@ -126,10 +135,10 @@ async def visit(chromium: Browser, stage: Stage) -> AsyncGenerator[Visit]:
     """Return a function that sends someone to the demo; whatever the console complains about is a failure."""
     visitors: list[Visitor] = []
 
-    async def visit(width: Width, scheme: Scheme) -> Visitor:
+    async def visit(width: Width, scheme: Scheme, of: Json | None = None) -> Visitor:
         visitor = await visitor_of(chromium, stage, width, scheme)
         visitors.append(visitor)
-        await visitor.log_in()
+        await visitor.log_in(of)
         assert await visitor.page.evaluate(IS_DARK) is (scheme == "dark")
         return visitor
 

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from playwright.async_api import Locator, Page, expect
+from playwright.async_api import Locator, expect
 import pytest
 
 from scripts.demo_home.household import CAR
@@ -18,6 +18,7 @@ class Words(NamedTuple):
     """What stands on the screen in a language."""
 
     change: str
+    change_vehicle: str
     refused: str
     unknown: str
     elsewhere: str
@@ -29,6 +30,7 @@ class Words(NamedTuple):
 WORDS = {
     "en": Words(
         change="Change DER Connect",
+        change_vehicle="Change vehicle",
         refused="DER Connect does not accept this client ID",
         unknown="DER Connect does not know this entity ID",
         elsewhere="Elsewhere",
@@ -38,6 +40,7 @@ WORDS = {
     ),
     "nl": Words(
         change="DER Connect wijzigen",
+        change_vehicle="Voertuig wijzigen",
         refused="DER Connect accepteert deze client-ID",
         unknown="DER Connect kent deze entity-ID niet",
         elsewhere="Elders",
@@ -48,13 +51,12 @@ WORDS = {
 }
 
 
-async def open_row(visitor: Visitor, title: str) -> Locator:
+async def open_row(visitor: Visitor, title: str, button: str) -> Locator:
     """Open the form of a subentry on the page of the integration."""
     await visitor.open("config/integrations/integration/joulo")
-    rows: Page = visitor.page
-    row = rows.locator("ha-config-sub-entry-row").filter(has_text=title)
-    await row.locator("ha-icon-button").first.click()
-    return rows.locator("dialog-data-entry-flow")
+    row = visitor.page.locator("ha-config-sub-entry-row").filter(has_text=title)
+    await row.get_by_role("button", name=button).click()
+    return visitor.page.locator("dialog-data-entry-flow")
 
 
 async def test_credentials_that_are_refused_are_said_in_words(
@@ -62,7 +64,7 @@ async def test_credentials_that_are_refused_are_said_in_words(
 ) -> None:
     words = WORDS[language]
     visitor = await visit(1280, "light")
-    dialog = await open_row(visitor, "DER Connect")
+    dialog = await open_row(visitor, "DER Connect", words.change)
     await expect(dialog.get_by_text(words.change).first).to_be_visible()
     first = dialog.locator("ha-selector-text input").first
     await expect(first).to_have_value(DER_CONNECT_ID)
@@ -76,7 +78,7 @@ async def test_a_car_that_der_connect_does_not_know_is_said_in_words(
 ) -> None:
     words = WORDS[language]
     visitor = await visit(1280, "light")
-    dialog = await open_row(visitor, "ID.3")
+    dialog = await open_row(visitor, "ID.3", words.change_vehicle)
     await submit(dialog)
     entity_id = dialog.locator("ha-selector-text input")
     await entity_id.fill("7ac991f9-0000-4000-8000-000000000000")

@@ -328,19 +328,23 @@ async def test_an_administrator_adds_the_chargers_to_the_energy_dashboard_and_no
 OTHER_DEVICE = {"stat_consumption": "sensor.boiler_energy", "name": "Boiler"}
 
 
-async def test_a_user_who_is_no_administrator_sees_it_all_but_what_needs_one(
+async def test_a_user_who_is_no_administrator_sees_all_but_what_needs_one(
     stage: Stage, visit: Visit
 ) -> None:
-    visitor = await visit(1280, "light")
-    strategy = """async () => {
-      const hass = document.querySelector("home-assistant").hass;
-      const strategy = customElements.get("ll-strategy-dashboard-joulo");
-      return strategy.generate({}, { ...hass, user: { ...hass.user, is_admin: false } });
-    }"""
-    await visitor.page.wait_for_function("!!customElements.get('ll-strategy-dashboard-joulo')")
-    views = str(await visitor.page.evaluate(strategy))
-    assert "joulo-charger-line" in views
-    assert "/config/" not in views
+    tokens = await stage.home.add_user("resident", "a-password-of-the-demo")
+    visitor = await visit(1280, "light", tokens)
+    await visitor.page.goto(stage.dashboard_url)
+    for name in ("Garage", "Zoe", "Joulo"):
+        await expect(visitor.section(name)).to_be_visible()
+    await expect(visitor.page.locator("joulo-payout ha-card")).to_be_visible()
+    await expect(visitor.page.locator("hui-repairs-card")).not_to_be_visible()
+    garage = visitor.section("Garage").locator("hui-heading-card").first
+    assert "/config/" not in str(await garage.evaluate("(card) => JSON.stringify(card._config)"))
+    await visitor.page.goto(f"{stage.dashboard_url}/sessions")
+    card = visitor.page.locator("joulo-sessions-card")
+    await card.locator("tbody button").nth(1).click()
+    await expect(card.get_by_label("Whose car?")).to_be_visible()
+    await expect(visitor.page.locator("joulo-energy-offer")).not_to_be_visible()
 
 
 async def test_without_joulo_it_says_so(stage: Stage, visit: Visit) -> None:

@@ -86,6 +86,7 @@ async def test_a_vehicle_is_added_by_its_card_and_shown_with_its_past(
     # It is no car at DER Connect.
     await expect(dialog.get_by_text("DER Connect").first).to_be_visible()
     await submit(dialog)
+    await expect(dialog.locator("step-flow-create-entry")).to_be_visible()
     await submit(dialog)
 
     await page.get_by_role("link", name="Joulo").click()

@@ -7,6 +7,7 @@ from typing import Self
 
 from playwright.async_api import ConsoleMessage, Error, Locator, Page, TimeoutError as TooLate
 
+from scripts.demo_home.home import Json
 from scripts.demo_home.stage import Stage
 
 IS_DARK = "document.querySelector('home-assistant')?.hass?.themes?.darkMode"
@@ -30,9 +31,9 @@ class Visitor:
         self.page.on("console", self._hear)
         self.page.on("pageerror", self._hear_error)
 
-    async def log_in(self) -> Self:
-        """Be known to Home Assistant from the first page on, and wait until it is there."""
-        tokens = json.dumps(json.dumps(self.stage.home.tokens))
+    async def log_in(self, of: Json | None = None) -> Self:
+        """Be known to Home Assistant from the first page on, by the tokens of the owner or others, and wait for it."""
+        tokens = json.dumps(json.dumps(of or self.stage.home.tokens))
         await self.page.context.add_init_script(f"localStorage.hassTokens = {tokens}")
         await self.open("")
         await self.page.wait_for_function("document.querySelector('home-assistant')?.hass?.user")

@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncGenerator
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
+from typing import Any
 
 from aiohttp import ClientSession
 from freezegun.api import FrozenDateTimeFactory
@@ -99,11 +101,15 @@ async def test_a_page_token_that_repeats_ends_the_read(
     assert service.count("charge-sessions") == 2
 
 
-async def test_the_pages_of_a_service_without_an_end_are_fifty(
-    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+async def test_the_pages_of_a_service_without_an_end_are_fifty_and_that_is_said(
+    client: DerConnectClient,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     service.page_size = 1
     assert len(await client.charge_sessions(car.entity_id, PAST)) == 50
+    assert "more than 50 pages" in caplog.text
 
 
 async def test_a_link_to_another_host_is_never_followed(
@@ -155,6 +161,37 @@ async def test_a_token_that_is_refused_is_replaced_once(
     with pytest.raises(JouloAuthError):
         await client.charge_sessions(car.entity_id, NOW)
     assert service.count("access_token") == 3
+
+
+async def test_a_new_token_that_is_refused_by_a_hiccup_is_replaced_too(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.fail("charge-sessions", Fault.UNAUTHORIZED, times=1)
+    await client.charge_sessions(car.entity_id, NOW)
+    assert service.count("access_token") == 2
+
+
+async def test_a_token_that_is_good_for_a_minute_only_is_used_for_all_pages(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.token_seconds = 60
+    await client.charge_sessions(car.entity_id, PAST)
+    assert service.count("access_token") == 1
+
+
+async def test_a_row_that_cannot_be_read_costs_only_itself(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    """The other pages are read too, although the second one holds nothing else."""
+
+    def spoil(answer: Any) -> Any:
+        if answer["meta"]["continuationToken"] == "page-50":
+            for row in answer["data"]:
+                row["data"]["end"] = None
+        return answer
+
+    service.garble = spoil
+    assert len(await client.charge_sessions(car.entity_id, PAST)) == 35
 
 
 async def test_a_token_that_ends_between_two_pages_is_replaced(
@@ -227,6 +264,32 @@ async def test_a_fault_of_a_read_is_that_of_the_car_or_of_the_service(
     assert type(raised.value) is error
 
 
+async def test_a_car_that_may_not_be_read_is_forbidden_also_without_words(
+    client: DerConnectClient, car: SimulatedCar
+) -> None:
+    car.is_readable = False
+    with pytest.raises(JouloScopeError):
+        await client.charge_sessions(car.entity_id, NOW)
+
+
+async def test_a_page_of_a_firewall_forbids_nothing_for_good(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    for path in ("access_token", "charge-sessions"):
+        service.fail(path, Fault.FIREWALL)
+        with pytest.raises(JouloServerError):
+            await client.charge_sessions(car.entity_id, NOW)
+        service.recover()
+
+
+async def test_an_address_that_takes_no_reads_tells_nothing_of_the_car(
+    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+) -> None:
+    service.fail("charge-sessions", Fault.NOT_ALLOWED)
+    with pytest.raises(JouloResponseError):
+        await client.charge_sessions(car.entity_id, NOW)
+
+
 @pytest.mark.parametrize(("retry_after", "seconds"), [("120", 120), (None, 3600)])
 async def test_after_a_429_nothing_is_sent_for_as_long_as_was_asked(
     client: DerConnectClient,
@@ -277,10 +340,22 @@ async def test_another_refusal_has_the_words_of_the_service(
     assert not raised.value.is_about_capacity
 
 
+@pytest.mark.parametrize(
+    "status",
+    [
+        HTTPStatus.BAD_REQUEST,
+        HTTPStatus.NOT_FOUND,
+        HTTPStatus.METHOD_NOT_ALLOWED,
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+    ],
+)
 async def test_a_capacity_that_cannot_be_told_there_is_not_found(
-    client: DerConnectClient, service: SimulatedDerConnect, car: SimulatedCar
+    client: DerConnectClient,
+    service: SimulatedDerConnect,
+    car: SimulatedCar,
+    status: HTTPStatus,
 ) -> None:
-    service.knows_capacity = False
+    service.capacity_refusal = status
     with pytest.raises(JouloNotFoundError):
         await client.set_battery_capacity(car.entity_id, 52)
 

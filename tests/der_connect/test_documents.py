@@ -181,11 +181,18 @@ def test_an_unknown_unit_is_said_once_without_id_or_place(caplog: pytest.LogCapt
     assert "Home" not in caplog.text
 
 
+def test_a_page_on_which_no_row_can_be_read_has_its_ids_and_the_next_token() -> None:
+    row = {"id": "one", "data": {"start": "2024-06-09T14:35:21Z", "end": None}}
+    document = {"data": [row, {}], "meta": {"continuationToken": "next"}}
+    page = PageParser().parse_page(json.dumps(document).encode())
+    assert page == ((), frozenset({"one"}), "next")
+
+
 def test_no_data_is_an_empty_page() -> None:
     assert PageParser().parse_page(b'{"data": null}').sessions == ()
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": [{}]}', b"<html>"])
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"data": {}}', b"<html>"])
 def test_another_document_is_no_page(body: bytes) -> None:
     with pytest.raises(JouloResponseError):
         PageParser().parse_page(body)
@@ -242,7 +249,16 @@ def test_ten_thousand_mutated_pages_raise_nothing_else_and_invent_no_number() ->
         ({"error": "invalid"}, "invalid"),
         ({"errors": ["only words"]}, "only words"),
         ({"errors": 7, "error": []}, ""),
+        (
+            {"message": "Two errors", "errors": {"a": ["No."], "b": ["No, no."]}},
+            "No. No, no. Two errors",
+        ),
+        ({"title": "Invalid", "errors": [{"name": "a", "reason": "No."}]}, "No. Invalid"),
+        ({"error": "Bad Request", "message": "Set the capacity."}, "Bad Request Set the capacity."),
+        ({"errors": ["No.", {"message": "No."}], "detail": "No."}, "No."),
+        ({"errors": [[[[[["too deep"]]]]]]}, ""),
         ({"message": "x" * 300}, "x" * 200),
+        ({"message": "\ud800"}, "?"),
     ],
 )
 def test_the_reason_of_a_refusal_is_found_in_every_shape(

@@ -207,6 +207,11 @@ def test_moments_that_a_clock_stored_which_was_ahead_count_as_now() -> None:
     assert state.mismatch_snoozed_until == LATER + LONGEST_SNOOZE
 
 
+def test_a_file_that_has_lost_since_when_events_are_fired_has_the_last_read_of_all() -> None:
+    state = from_stored({"last_full_read": START.isoformat()}, LATER)
+    assert state.announce_since == START
+
+
 def test_a_clock_that_is_behind_makes_no_session_news() -> None:
     """Events begin after the newest session at least, wherever the clock stands."""
     document = DOCUMENT | {"installed_at": LATER.isoformat()}

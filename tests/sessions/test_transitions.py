@@ -108,6 +108,19 @@ def test_a_session_ended_when_the_next_began_however_late_that_was_seen(history:
     assert observed.ended_at == begun
 
 
+def test_a_session_that_is_shown_with_another_id_for_a_moment_counts_once(history: History) -> None:
+    for session in ("s", "wrong", "s"):
+        history.report(charger(session=session, kwh=5))
+    assert history.records.keys() == {"s"}
+
+
+def test_a_listed_session_stays_although_another_begins_at_its_moment(history: History) -> None:
+    history.report(charger(session="s", kwh=5))
+    history.list(opened("s"))
+    history.report(charger(session="other", kwh=1))
+    assert history.records.keys() == {"s", "other"}
+
+
 def test_a_charger_that_went_ends_its_session(history: History) -> None:
     history.report(charger(session="s", kwh=9.9))
     change = history.update(transitions.end_active, ["c", "unknown"], NOW)
@@ -586,7 +599,7 @@ def _active() -> HistoryState:
         ),
         pytest.param(
             _active,
-            lambda history: history.report(charger(session="next")),
+            lambda history: history.report(charger(session="next", started_at=NOW)),
             Change.ACTIVE | Change.OBSERVED,
             id="another follows",
         ),

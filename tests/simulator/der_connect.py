@@ -84,8 +84,8 @@ class SimulatedDerConnect:
         self.requests: list[DerConnectRequest] = []
         self.page_size = 25
         self.token_seconds = 3599
-        self.knows_capacity = True
-        """Whether the capacity of a battery can be told at the address that the client guesses."""
+        self.capacity_refusal: HTTPStatus | None = None
+        """How the address that the client guesses refuses the capacity of a battery; None if it takes it."""
         self.repeats_page_token = False
         self.garble: Callable[[Json], Any] | None = None
         self._tokens: dict[str, dt.datetime] = {}
@@ -225,7 +225,7 @@ def _set_feature(service: SimulatedDerConnect) -> _Handler:
         if car is None:
             return _refused("NotFound", "Entity not found", HTTPStatus.NOT_FOUND)
         if not car.is_writable:
-            return _refused("Forbidden", "Viewer may not write", HTTPStatus.FORBIDDEN)
+            return web.Response(status=HTTPStatus.FORBIDDEN)
         if body != {"feature": "CaptureChargeSessions", "enabled": True}:
             return _refused("Invalid", "Unknown feature", HTTPStatus.BAD_REQUEST)
         if car.refusal is not None:
@@ -242,8 +242,8 @@ def _set_feature(service: SimulatedDerConnect) -> _Handler:
 def _set_capacity(service: SimulatedDerConnect) -> _Handler:
     async def handle(request: web.Request) -> web.Response:
         car = service.car(request.match_info["entity_id"])
-        if not service.knows_capacity:
-            return web.Response(status=HTTPStatus.METHOD_NOT_ALLOWED)
+        if service.capacity_refusal is not None:
+            return _refused("Refused", "The batteryCapacity is invalid", service.capacity_refusal)
         if car is None:
             return _refused("NotFound", "Entity not found", HTTPStatus.NOT_FOUND)
         car.capacity_kwh = (await request.json())["batteryCapacity"]
@@ -258,7 +258,7 @@ def _list_sessions(service: SimulatedDerConnect) -> _Handler:
         if car is None:
             return _refused("NotFound", "Entity not found", HTTPStatus.NOT_FOUND)
         if not car.is_readable:
-            return _refused("Forbidden", "No access", HTTPStatus.FORBIDDEN)
+            return web.Response(status=HTTPStatus.FORBIDDEN)
         start = dt.datetime.fromisoformat(request.query["start"])
         listed = sorted(
             (c for c in car.charges if c.created <= service.wall() and c.started_at >= start),

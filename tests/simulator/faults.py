@@ -13,7 +13,9 @@ class Fault(StrEnum):
 
     UNAUTHORIZED = "unauthorized"  # 401
     FORBIDDEN = "forbidden"  # 403 with the scope that is missing
+    FIREWALL = "firewall"  # 403 with a page of HTML
     NOT_FOUND = "not_found"  # 404
+    NOT_ALLOWED = "not_allowed"  # 405
     RATE_LIMITED = "rate_limited"  # 429, with `Retry-After` if one was planned
     SERVER_ERROR = "server_error"  # 500 with a JSON error
     BAD_GATEWAY = "bad_gateway"  # 502 with a page of HTML

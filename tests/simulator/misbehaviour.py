@@ -16,10 +16,12 @@ _MONTH = dt.timedelta(days=30)
 _ERRORS = {
     Fault.UNAUTHORIZED: (HTTPStatus.UNAUTHORIZED, "Missing or invalid API token"),
     Fault.NOT_FOUND: (HTTPStatus.NOT_FOUND, "Not found"),
+    Fault.NOT_ALLOWED: (HTTPStatus.METHOD_NOT_ALLOWED, "Method not allowed"),
     Fault.RATE_LIMITED: (HTTPStatus.TOO_MANY_REQUESTS, "Rate limit exceeded"),
     Fault.SERVER_ERROR: (HTTPStatus.INTERNAL_SERVER_ERROR, "Unexpected error"),
 }
 _PAGES = {
+    Fault.FIREWALL: (HTTPStatus.FORBIDDEN, "text/html", "<html><body>Access denied</body></html>"),
     Fault.BAD_GATEWAY: (HTTPStatus.BAD_GATEWAY, "text/html", "<html><body>nginx</body></html>"),
     Fault.CAPTIVE_PORTAL: (HTTPStatus.OK, "text/html", "<html><body>Please log in</body></html>"),
     Fault.NOT_JSON: (HTTPStatus.OK, "application/json", "Joulo is having a break"),

@@ -4,11 +4,13 @@ Sources are the DER Connect docs: Authenticate, Charge Sessions API, Activate or
 address of the battery capacity is a guess by the pattern of the others.
 """
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http import HTTPStatus
+import logging
 import re
 import time
 from typing import Any, Final
@@ -21,6 +23,7 @@ from ..api.errors import (
     JouloNotFoundError,
     JouloRateLimitError,
     JouloResponseError,
+    JouloScopeError,
 )
 from ..api.parsing import parse_object
 from ..api.transport import GET_TIMEOUT, MAX_BODY_BYTES, error_of, read_body, request, secure_url
@@ -30,6 +33,8 @@ from .models import CarSession
 
 DEFAULT_URL: Final = "https://api.traxes.io/connect"
 DEFAULT_TOKEN_URL: Final = "https://signin.energy/am/oauth2/realms/root/realms/difesp/access_token"  # noqa: S105 - an address
+_LOGGER = logging.getLogger(__name__)
+
 _SCOPE = "esp"
 _FEATURE = {"feature": "CaptureChargeSessions", "enabled": True}
 _MOST_PAGES = 50
@@ -60,8 +65,8 @@ class DerConnectClient:
 
     def __init__(self, session: ClientSession, credentials: Credentials) -> None:
         """Raise JouloInsecureUrlError if an address would send the secret or a token in plain text."""
+        self.credentials = credentials
         self._session = session
-        self._credentials = credentials
         self._url = secure_url(credentials.url)
         self._token_url = secure_url(credentials.token_url)
         self._token = ""
@@ -73,8 +78,8 @@ class DerConnectClient:
         """Ask for a new token (DER Connect docs, Authenticate)."""
         form = {
             "grant_type": "client_credentials",
-            "client_id": self._credentials.client_id,
-            "client_secret": self._credentials.client_secret,
+            "client_id": self.credentials.client_id,
+            "client_secret": self.credentials.client_secret,
             "scope": _SCOPE,
         }
         asked_at = time.monotonic()
@@ -83,7 +88,8 @@ class DerConnectClient:
                 raise await _login_error(response)
             token = parse_token(await read_body(response))
         self._token = token.text
-        self._token_ends_at = asked_at + token.seconds - _RENEW_BEFORE_END
+        # One that is good for a minute or less is used too.
+        self._token_ends_at = asked_at + max(token.seconds - _RENEW_BEFORE_END, token.seconds / 2)
 
     async def charge_sessions(self, entity_id: str, start: datetime) -> tuple[CarSession, ...]:
         """Return the sessions of a car that started at `start` or later, in the service's order.
@@ -92,19 +98,22 @@ class DerConnectClient:
         (DER Connect docs, List charge sessions).
         """
         sessions: dict[str, CarSession] = {}
+        ids: set[str] = set()
         query = {"start": start.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"}
         seen = {""}
         for _ in range(_MOST_PAGES):
             body = await self._call("GET", entity_id, "charge-sessions", params=query)
-            page = self._parser.parse_page(body)
-            known = len(sessions)
+            page = await asyncio.to_thread(self._parser.parse_page, body)
             for session in page.sessions:
                 before = sessions.get(session.id)
                 sessions[session.id] = session.later_of(before) if before else session
-            if page.continuation_token in seen or len(sessions) == known:
+            if page.continuation_token in seen or page.ids <= ids:
                 break
+            ids |= page.ids
             seen.add(page.continuation_token)
             query["continuationToken"] = page.continuation_token
+        else:
+            _LOGGER.warning("DER Connect has more than %d pages; the rest is not read", _MOST_PAGES)
         return tuple(sessions.values())
 
     async def capture_charge_sessions(self, entity_id: str) -> None:
@@ -116,20 +125,20 @@ class DerConnectClient:
 
     async def set_battery_capacity(self, entity_id: str, kwh: float) -> None:
         """Tell the capacity of a car's battery in kWh; JouloNotFoundError if that cannot be told here."""
-        await self._call("PUT", entity_id, "battery-capacity", json={"batteryCapacity": kwh})
+        try:
+            await self._call("PUT", entity_id, "battery-capacity", json={"batteryCapacity": kwh})
+        except DerConnectRefusedError, JouloResponseError:
+            # The address is a guess, and so is the body.
+            raise JouloNotFoundError from None
 
     async def _call(self, method: str, entity_id: str, path: str, **options: Any) -> bytes:
-        """Return the body of a response about a car. A token that is refused is replaced once."""
+        """Return the body of a response about a car. A token that is refused, also a new one, is replaced once."""
         if not _ENTITY_ID.fullmatch(entity_id):
             raise JouloNotFoundError
-        is_new = time.monotonic() >= self._token_ends_at
-        if is_new:
+        if time.monotonic() >= self._token_ends_at:
             await self.authenticate()
-        try:
+        with suppress(JouloAuthError):
             return await self._send(method, entity_id, path, **options)
-        except JouloAuthError:
-            if is_new:
-                raise
         await self.authenticate()
         return await self._send(method, entity_id, path, **options)
 
@@ -138,8 +147,8 @@ class DerConnectClient:
         async with self._request(method, url, token=self._token, **options) as response:
             if response.status == HTTPStatus.BAD_REQUEST:
                 raise DerConnectRefusedError(await self._reason(response))
-            if response.status == HTTPStatus.METHOD_NOT_ALLOWED:
-                raise JouloNotFoundError
+            if _is_forbidden(response):
+                raise JouloScopeError(None)
             if not response.ok or response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise await error_of(response, _DEFAULT_RETRY_AFTER)
             return await read_body(response, MAX_BODY_BYTES)
@@ -147,7 +156,7 @@ class DerConnectClient:
     async def _reason(self, response: ClientResponse) -> str:
         """Return the service's own sentence, without the secret and the token."""
         reason = parse_reason(await read_body(response))
-        for secret in (self._token, self._credentials.client_secret):
+        for secret in (self._token, self.credentials.client_secret):
             reason = reason.replace(secret, "...") if secret else reason
         return reason
 
@@ -169,11 +178,16 @@ class DerConnectClient:
             raise
 
 
+def _is_forbidden(response: ClientResponse) -> bool:
+    """Return whether the service itself forbids something, with a body or without; a firewall's pages are HTML."""
+    return response.status == HTTPStatus.FORBIDDEN and response.content_type != "text/html"
+
+
 async def _login_error(response: ClientResponse) -> JouloError:
     """Return why no token was given. Only an OAuth error is about the credentials (RFC 6749, section 5.2)."""
+    if _is_forbidden(response):
+        return JouloAuthError()
     match response.status:
-        case HTTPStatus.FORBIDDEN:
-            return JouloAuthError()
         case HTTPStatus.BAD_REQUEST | HTTPStatus.UNAUTHORIZED as status:
             try:
                 is_told = bool(parse_object(await read_body(response)).get("error"))

@@ -18,7 +18,6 @@ from ..api.parsing import (
 )
 from .models import CarSession
 
-_MOST_ROWS = 1000
 _MOST_LOGGED = 50
 _LONGEST_REASON = 200
 _LONGEST_UNIT = 10
@@ -26,6 +25,9 @@ _LONGEST_TOKEN = 16_000
 """Characters; a header may not be much longer."""
 _SHORTEST_LIFE = 120.0
 """Seconds for which a token is taken to be good whose life is not told."""
+_DEEPEST_ERROR = 4
+_SENTENCES = ("detail", "message", "description", "reason", "title")
+"""Fields of an error that may hold its sentence, the likeliest first."""
 _TAG = re.compile(r"<[^>]*>")
 
 _KWH = {"wh": 1e-3, "kwh": 1.0, "mwh": 1e3}
@@ -49,6 +51,8 @@ class Page(NamedTuple):
     """Sessions of one page, and the token of the next page; empty on the last one."""
 
     sessions: tuple[CarSession, ...]
+    ids: frozenset[str]
+    """Of all rows, also of those that cannot be read otherwise."""
     continuation_token: str
 
 
@@ -62,27 +66,32 @@ def parse_token(body: bytes) -> Token:
 
 
 def parse_reason(body: bytes) -> str:
-    """Return the sentence in an error's body, whose shape is not documented: at most 200 characters, no markup."""
+    """Return the sentences in an error's body, whose shape is not documented: at most 200 characters, no markup."""
     try:
         document = parse_object(body)
     except JouloResponseError:
         return ""
-    text = next(_sentences(document), "")
+    # Each once.
+    text = " ".join(dict.fromkeys(_sentences(document)))
+    text = text.encode(errors="replace").decode()
     return " ".join(_TAG.sub(" ", text).split())[:_LONGEST_REASON]
 
 
-def _sentences(document: Mapping[str, Any]) -> Iterator[str]:
-    errors, error = document.get("errors"), document.get("error")
-    inner = [*(errors if isinstance(errors, list) else []), errors, error]
-    for part in (document, *(each for each in inner if isinstance(each, dict))):
-        for key in ("detail", "message", "description", "title"):
-            if text := _text(part.get(key)):
-                yield text
-    yield from filter(None, (_text(each) for each in inner))
-
-
-def _text(value: object) -> str:
-    return value.encode(errors="replace").decode() if isinstance(value, str) else ""
+def _sentences(value: object, depth: int = 0) -> Iterator[str]:
+    """Yield the sentences of an error: those of the errors within come first, for the whole may only count them."""
+    if depth > _DEEPEST_ERROR:
+        return
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _sentences(each, depth + 1)
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            if isinstance(inner, list) or key in {"errors", "error"}:
+                yield from _sentences(inner, depth + 1)
+        texts = (value.get(key) for key in _SENTENCES)
+        yield from [text for text in texts if isinstance(text, str) and text][:1]
 
 
 class PageParser:
@@ -99,11 +108,13 @@ class PageParser:
             rows = []
         if not isinstance(rows, list):
             raise JouloResponseError("no list of charge sessions")
-        sessions = [self._parse_row(row) for row in rows[:_MOST_ROWS]]
-        readable = tuple(session for session in sessions if session is not None)
-        if rows and not readable:
-            raise JouloResponseError("no charge session can be read")
-        return Page(readable, _token_of(document.get("meta")))
+        sessions = [self._parse_row(row) for row in rows]
+        ids = (parse_text(_object(row).get("id")) for row in rows)
+        return Page(
+            tuple(session for session in sessions if session is not None),
+            frozenset(each for each in ids if each is not None),
+            _token_of(document.get("meta")),
+        )
 
     def _parse_row(self, row: object) -> CarSession | None:
         outer = _object(row)

@@ -4,7 +4,7 @@ export const DOMAIN = "joulo";
 const LANGUAGES = ["en", "nl"];
 
 /** Return a text of a table by its key, in a language or else in English, with words put into it. */
-export function textIn(texts, language, key, words = {}) {
+export function wordsIn(texts, language, key, words = {}) {
   const index = Math.max(0, LANGUAGES.indexOf(language.split("-")[0]));
   return texts[key][index].replace(/\{(\w+)\}/g, (_, word) => words[word]);
 }

@@ -16,7 +16,7 @@ import {
   nameOf,
   statesOf,
   statisticId,
-  textIn,
+  wordsIn,
 } from "./common.js";
 
 const TEXTS = {
@@ -161,7 +161,7 @@ class Card {
   }
 
   text(key, words) {
-    return textIn(TEXTS, this.language, key, words);
+    return wordsIn(TEXTS, this.language, key, words);
   }
 
   number(figure, decimals) {

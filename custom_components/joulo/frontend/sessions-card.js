@@ -18,7 +18,7 @@ import {
   languageOf,
   nameOf,
   statesOf,
-  textIn,
+  wordsIn,
 } from "./common.js";
 
 const TEXTS = {
@@ -43,7 +43,6 @@ const TEXTS = {
   value: ["Value", "Waarde"],
   cost: ["Cost", "Kosten"],
   net: ["Net cost", "Nettokosten"],
-  estimated: ["estimated", "geschat"],
   no_payout: ["Not MID-certified: no payout", "Niet MID-gecertificeerd: geen uitbetaling"],
   power: ["Average power", "Gem. vermogen"],
   started: ["Start", "Begin"],
@@ -55,6 +54,19 @@ const TEXTS = {
   one: ["{count} session", "{count} sessie"],
   many: ["{count} sessions", "{count} sessies"],
   runs: ["Charging now", "Laadt nu"],
+  from_energy: ["measured, from Joulo", "gemeten, van Joulo"],
+  from_ere: ["from Joulo", "van Joulo"],
+  from_value: [
+    "at Joulo's price and fee when it was completed",
+    "met de prijs en kosten van Joulo toen ze werd afgerond",
+  ],
+  from_cost: ["kWh times the price of each hour", "kWh maal de prijs van elk uur"],
+  from_estimate: [
+    "some hours have no price; they take the mean of the others",
+    "sommige uren hebben geen prijs; daarvoor geldt het gemiddelde van de andere",
+  ],
+  from_net: ["cost less value", "kosten min waarde"],
+  from_power: ["energy over the whole time", "energie over de hele tijd"],
   whose: ["Whose car?", "Van welke auto?"],
   details: ["Details of {when}", "Details van {when}"],
   download: ["Download", "Downloaden"],
@@ -116,6 +128,7 @@ const STYLE = `
   td button { border: 0; background: none; padding: 0; min-height: 0; text-align: start; text-decoration: underline; text-decoration-color: var(--primary-color); text-underline-offset: 3px; }
   .details dl { display: grid; grid-template-columns: max-content 1fr; gap: 4px 16px; margin: 0; text-align: start; white-space: normal; }
   .details dt { color: var(--secondary-text-color); }
+  .details small { display: block; color: var(--secondary-text-color); }
   .details dd { margin: 0; overflow-wrap: anywhere; }
   @container (max-width: 560px) {
     thead { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
@@ -322,7 +335,7 @@ export class SessionsCard {
   }
 
   #text(key, words) {
-    return textIn(TEXTS, this.#language, key, words);
+    return wordsIn(TEXTS, this.#language, key, words);
   }
 
   #number(figure, decimals = 2) {
@@ -810,22 +823,20 @@ export class SessionsCard {
   }
 
   #details(row) {
-    const isWithoutPayout = this.#withoutMeter().has(row.charger_id);
-    const amounts = Object.entries(FIGURES).map(([name, figure]) => {
-      if (name === "value" && isWithoutPayout) return [name, this.#text("no_payout")];
-      const mark = name === "cost" && row.cost_estimated ? ` (${this.#text("estimated")})` : "";
-      return [name, this.#amount(row[figure.key], figure) + mark];
-    });
+    const power = this.#amount(row.average_power_kw, { unit: "kW", decimals: 1 });
     const lines = [
       ["started", this.#moment(row.started_at)],
       ["ended", this.#moment(row.ended_at)],
       ["duration", this.#duration(row.duration_minutes)],
       ["charger", row.charger_name ?? "–"],
       ["vehicle", this.#owner(row) || this.#text("nobody")],
-      ...amounts,
-      ["power", this.#amount(row.average_power_kw, { unit: "kW", decimals: 1 })],
+      ...Object.keys(FIGURES).map((name) => [name, ...this.#sourced(row, name)]),
+      ["power", power, row.average_power_kw === null ? null : "from_power"],
       ...(row.is_running ? [] : [["session", row.session_id]]),
-    ].map(([key, text]) => [element("dt", {}, this.#text(key)), element("dd", {}, text)]);
+    ].map(([key, text, source]) => [
+      element("dt", {}, this.#text(key)),
+      element("dd", {}, text, source && element("small", {}, this.#text(source))),
+    ]);
     const vehicles = this.#named(isVehicle);
     if (vehicles.length && !row.is_running) {
       const options = [["", this.#text("nobody")], ...vehicles.map(({ id, name }) => [id, name])];
@@ -834,6 +845,16 @@ export class SessionsCard {
       lines.push([element("dt", {}, this.#text("whose")), element("dd", {}, choice)]);
     }
     return element("dl", {}, lines.flat());
+  }
+
+  /** Return a figure of a session as text, and the key of where it comes from; nothing comes from nowhere. */
+  #sourced(row, name) {
+    const amount = row[FIGURES[name].key];
+    if (name === "value" && this.#withoutMeter().has(row.charger_id))
+      return [this.#text("no_payout"), null];
+    if (amount === null) return ["–", null];
+    const source = name === "cost" && row.cost_estimated ? "estimate" : name;
+    return [this.#amount(amount, FIGURES[name]), `from_${source}`];
   }
 
   async #assign({ session_id }, vehicle) {

@@ -4,7 +4,7 @@
  * entity is kept.
  */
 
-import { DOMAIN, devicesOf, isAccount, isCharger, isVehicle, nameOf, textIn } from "./common.js";
+import { DOMAIN, devicesOf, isAccount, isCharger, isVehicle, nameOf, wordsIn } from "./common.js";
 
 const ICON = "mdi:ev-station";
 const VEHICLE_ICON = "mdi:car-electric";
@@ -59,7 +59,7 @@ const TEXTS = {
 
 /** Return all texts in a language. */
 const textsIn = (language) =>
-  Object.fromEntries(Object.keys(TEXTS).map((key) => [key, textIn(TEXTS, language, key)]));
+  Object.fromEntries(Object.keys(TEXTS).map((key) => [key, wordsIn(TEXTS, language, key)]));
 
 // What there is to show
 

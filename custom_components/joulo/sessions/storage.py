@@ -91,7 +91,7 @@ def _state(stored: _StoredHistory, now: datetime) -> HistoryState:
     announce_since = stored.installed_at if stored.told is not None else stored.watched_until
     if announce_since is None and stored.last_full_read is not None:
         # It is set with the first read of all sessions, so it was there.
-        announce_since = stored.watched_until
+        announce_since = stored.watched_until or stored.last_full_read
     return HistoryState(
         chargers=chargers,
         announced=stored.told or {},

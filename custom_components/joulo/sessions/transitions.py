@@ -93,9 +93,11 @@ def _apply_charger(
         if current is not None or not charger.is_charging:
             _end_active(draft, charger.id, _end_between(previous_at, at))
         return
-    if draft.active(charger.id) != current.id:
+    if (previous := draft.active(charger.id)) != current.id:
         # However late that is seen: the session before had ended when this one began.
         _end_active(draft, charger.id, min(at, current.started_at))
+        if previous is not None:
+            _drop_other_id(draft, previous, charger, current)
         draft.activate(charger.id, current.id)
     before = draft.record_or_removed(current.id, charger.id)
     observed = _observed(charger, current, before.observed)
@@ -116,6 +118,20 @@ def _apply_charger(
         replace(before, observed=observed, readings=readings),
         Change.PROGRESS if is_progress else Change.OBSERVED,
     )
+
+
+def _drop_other_id(
+    draft: _Draft, session_id: str, charger: Charger, current: CurrentSession
+) -> None:
+    """Drop a session that began at the moment of the one shown now: it was the same one, by an id that was wrong.
+
+    A session that Joulo lists stays.
+    """
+    record = draft.record(session_id, charger.id)
+    if record is None or record.listed is not None or record.session.charger_id != charger.id:
+        return
+    if record.session.started_at == current.started_at:
+        draft.remove(session_id, charger.id)
 
 
 def _end_between(previous_at: datetime | None, at: datetime) -> datetime:
