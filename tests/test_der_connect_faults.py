@@ -297,6 +297,7 @@ async def test_the_same_credentials_that_work_again_are_read_with_again(
             await enter(hass, form, credentials(service_url))
         case "again":
             hass.config_entries.async_remove_subentry(home.entry, CREDENTIALS)
+            await home.settle()
             form = await open_credentials(hass, home.entry)
             await enter(hass, form, credentials(service_url))
     await home.settle()
