@@ -62,6 +62,8 @@ TABLE = (
     #                        set-up  /chargers    /sessions  /energy    /me     /ere-position  reauth form         in the log
     Row(Fault.UNAUTHORIZED,  RETRY,  REAUTH,      GONE,      GONE,      GONE,   GONE,          "invalid_auth",     "does not accept the token"),
     Row(Fault.FORBIDDEN,     RETRY,  GONE,        GONE,      GONE,      KEPT,   KEPT,          "missing_scope",    "lacks a permission ("),
+    Row(Fault.FIREWALL,      RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 403)"),
+    Row(Fault.NOT_ALLOWED,   RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "invalid_response", "cannot be read (HTTP 405)"),
     Row(Fault.NOT_FOUND,     RETRY,  GONE,        GONE,      GONE,      KEPT,   KEPT,          "invalid_response", "has nothing at this address"),
     Row(Fault.RATE_LIMITED,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          BY_ME,              "may be asked again in 14400 s"),
     Row(Fault.SERVER_ERROR,  RETRY,  GONE,        GONE,      GONE,      GONE,   GONE,          "cannot_connect",   "has a fault (HTTP 500)"),

@@ -59,16 +59,17 @@ async def test_faults_can_be_planned_from_outside(client: Client) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_programme_says_where_it_listens_and_stops_on_a_signal(number: signal.Signals) -> None:
-    """One line on standard output, then silence and a clean end."""
+    """A line for each service on standard output, then silence and a clean end."""
     command = [sys.executable, "-m", "tests.simulator", "--port", "0", "--empty"]
     with subprocess.Popen(  # noqa: S603 - this repository's own programme
         command, cwd=ROOT, stdout=subprocess.PIPE, text=True
     ) as programme:
         assert programme.stdout is not None
-        line = programme.stdout.readline()
+        lines = [programme.stdout.readline() for _ in range(2)]
         os.kill(programme.pid, number)
         rest, _ = programme.communicate(timeout=30)
-    assert line.startswith("Joulo simulator on http://127.0.0.1:")
+    for line, service in zip(lines, ("DER Connect", "Joulo"), strict=True):
+        assert line.startswith(f"{service} simulator on http://127.0.0.1:")
     assert rest == ""
     assert programme.returncode == 0
 

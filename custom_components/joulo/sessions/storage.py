@@ -259,7 +259,8 @@ def _parse_values(value: object) -> dict[str, float]:
     return {
         session_id: number
         for session_id, item in _items(value)
-        if (number := parse_number(item)) is not None
+        # No session and no charger has an empty id.
+        if session_id and (number := parse_number(item)) is not None
     }
 
 
