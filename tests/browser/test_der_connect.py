@@ -41,7 +41,7 @@ WORDS = {
     "nl": Words(
         change="DER Connect wijzigen",
         change_vehicle="Voertuig wijzigen",
-        refused="DER Connect accepteert deze client-ID",
+        refused="DER Connect accepteert deze",
         unknown="DER Connect kent deze entity-ID niet",
         elsewhere="Elders",
         last="Laatste laadbeurt",

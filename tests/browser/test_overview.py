@@ -231,18 +231,13 @@ async def test_a_charger_without_a_mid_meter_has_no_payout_and_no_graph_of_a_val
     await expect(visitor.section("Garage").get_by_text("Value per month")).to_be_visible()
 
 
-async def test_graphs_come_by_themselves_once_there_is_something_to_draw(
+async def test_without_anything_to_draw_it_says_when_graphs_come(
     stage: Stage, visit: Visit
 ) -> None:
     visitor = await visit(1280, "light")
-    await visitor.page.goto(stage.dashboard_url)
-    await expect(visitor.section("Garage")).to_be_visible()
     empty: dict[str, Any] = {"recorder/statistics_during_period": {}}
     text = await said(visitor, "graphs", "Garage", {}, calls=empty)
     assert text == "The graphs come after the first charging session."
-    filled = await said(visitor, "graphs", "Garage", {})
-    assert filled is not None
-    assert filled.startswith("Energy per month")
 
 
 # Whatever is cut off ends with an ellipsis.

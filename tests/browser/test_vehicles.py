@@ -18,16 +18,21 @@ async def _without_it_afterwards(
     introduced: tuple[Stage, Introduction],
 ) -> AsyncGenerator[None]:
     """Remove what the test has added: others see the same demo."""
-    yield
     stage, introduction = introduced
+    entry = {"entry_id": introduction.entry_id}
+    before = await _subentries(stage, entry)
+    yield
     async with stage.home.connection() as connection:
-        entry = {"entry_id": introduction.entry_id}
-        for vehicle in await connection.ask("config_entries/subentries/list", **entry):
-            subentry_id = vehicle["subentry_id"]
-            if subentry_id not in introduction.vehicles:
-                await connection.ask(
-                    "config_entries/subentries/delete", subentry_id=subentry_id, **entry
-                )
+        for subentry_id in await _subentries(stage, entry) - before:
+            await connection.ask(
+                "config_entries/subentries/delete", subentry_id=subentry_id, **entry
+            )
+
+
+async def _subentries(stage: Stage, entry: dict[str, str]) -> set[str]:
+    async with stage.home.connection() as connection:
+        listed = await connection.ask("config_entries/subentries/list", **entry)
+    return {each["subentry_id"] for each in listed}
 
 
 class Words(NamedTuple):

@@ -73,7 +73,7 @@ const TEXTS = {
   energy_graph: ["Energy per month", "Energie per maand"],
   value_graph: ["Value per month", "Waarde per maand"],
   cost_graph: ["Cost per month", "Kosten per maand"],
-  energy: ["Energy", "Energie"],
+  energy: ["At your chargers", "Aan je laadpalen"],
   elsewhere: ["Elsewhere", "Elders"],
   energy_offer: [
     "The Energy dashboard does not have these chargers yet: {names}.",
@@ -188,6 +188,8 @@ class Card {
 }
 
 const CHARGING_ICON = "mdi:ev-station";
+/** Hours for which a time needs no day: since 22:09 is clear at one in the night. */
+const HOURS_CLEAR = 12;
 /** Days for which the recorder is asked since when a charger is offline: for so long it keeps states by default. */
 const DAYS_KEPT = 10;
 
@@ -288,11 +290,13 @@ export class ChargerLine extends Line {
     this.line(status ?? charging, className, icon, ...texts);
   }
 
-  /** Return a time of today, or the day too. */
+  /** Return a time of today or of the last hours; of others the day too. */
   #moment(moment) {
     const { time_zone: timeZone } = this.hassNow.config;
     const day = formatOf(Intl.DateTimeFormat, "en-CA", { timeZone });
-    const isToday = day.format(moment) === day.format(new Date());
+    const isToday =
+      day.format(moment) === day.format(new Date()) ||
+      Date.now() - moment < HOURS_CLEAR * 3_600_000;
     const time = { hour: "2-digit", minute: "2-digit", timeZone };
     const options = isToday ? time : { ...time, weekday: "short", day: "numeric", month: "short" };
     return formatOf(Intl.DateTimeFormat, this.language, options).format(moment);
@@ -539,7 +543,8 @@ export class Graphs extends Card {
       type: "statistics-graph",
       entities: parts.map((part) => ({
         entity: statisticId(device, part),
-        name: this.text(part in GRAPHS ? `${part}_graph` : part),
+        // Two in one graph are told apart by their legend.
+        name: this.text(parts.length > 1 ? part : `${part}_graph`),
       })),
       chart_type: parts.length > 1 ? "bar-stack" : "bar",
       period: "month",
