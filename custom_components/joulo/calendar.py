@@ -126,9 +126,9 @@ class JouloCalendar[StateT](JouloEntity[StateT], CalendarEntity):
 
         def events() -> list[CalendarEvent]:
             history = writer.history
-            told = replace(writer, told_by_car=self._told_by_car(history))
-            found = told.events(self._sessions(history), start_date, end_date)
-            found += told.car_events(self._elsewhere(history), start_date, end_date)
+            complete = replace(writer, told_by_car=self._told_by_car(history))
+            found = complete.events(self._sessions(history), start_date, end_date)
+            found += complete.car_events(self._elsewhere(history), start_date, end_date)
             return sorted(found, key=lambda event: event.start)
 
         return await hass.async_add_executor_job(events)
@@ -206,20 +206,20 @@ class _EventWriter:
         ]
 
     def car_events(
-        self, cars: Iterable[CarSession], start: datetime, end: datetime
+        self, sessions: Iterable[CarSession], start: datetime, end: datetime
     ) -> list[CalendarEvent]:
         """Return the sessions that only a car tells of and that lie between two moments, in whole or in part."""
         return [
             CalendarEvent(
-                start=car.started_at,
+                start=session.started_at,
                 end=until,
-                summary=self._titled(car.energy_kwh, car.label),
-                description=self._state_of_charge([car]),
-                uid=car.id,
+                summary=self._titled(session.energy_kwh, session.label),
+                description=self._state_of_charge([session]),
+                uid=session.id,
             )
-            for car in cars
-            for until in [_shown_end(car.started_at, car.ended_at or car.started_at)]
-            if car.started_at < end and until > start
+            for session in sessions
+            for until in [_shown_end(session.started_at, session.ended_at or session.started_at)]
+            if session.started_at < end and until > start
         ]
 
     def event(self, session: ChargingSession) -> CalendarEvent:
@@ -268,14 +268,16 @@ class _EventWriter:
         lines.append(self._state_of_charge(self.told_by_car.get(session.id, ())))
         return "\n".join(filter(None, lines))
 
-    def _state_of_charge(self, cars: Sequence[CarSession]) -> str:
-        """Return the state of charge before and after what a car tells, in pieces perhaps; nothing where one is not known."""
-        if not cars or cars[0].soc_start is None or cars[-1].soc_end is None:
+    def _state_of_charge(self, parts: Sequence[CarSession]) -> str:
+        """Return the state of charge before and after a session, from the parts in which the car recorded it.
+
+        Where one of both is not known, the text is empty.
+        """
+        soc_start = parts[0].soc_start if parts else None
+        soc_end = parts[-1].soc_end if parts else None
+        if soc_start is None or soc_end is None:
             return ""
-        start, end = (
-            self.localizer.number(soc, 0) for soc in (cars[0].soc_start, cars[-1].soc_end)
-        )
-        return f"{start} % → {end} %"
+        return f"{self.localizer.number(soc_start, 0)} % → {self.localizer.number(soc_end, 0)} %"
 
 
 def _shown_end(start: datetime, end: datetime) -> datetime:

@@ -1,4 +1,7 @@
-"""Clients of accounts, whose rate limiters outlive them in memory: reloads, new tokens, a removal."""
+"""Clients of accounts at Joulo and at DER Connect. What they have to wait for outlives reloads in memory.
+
+A rate limiter of Joulo's outlives new tokens and a removal of the account too.
+"""
 
 from collections.abc import Mapping
 import hashlib
@@ -32,6 +35,8 @@ _AROUND = f"{_QUOTES}{string.whitespace}\xa0"
 
 _RATE_LIMITERS: HassKey[dict[str, RateLimiter]] = HassKey(f"{DOMAIN}_rate_limiters")
 """By account id; by a digest of the credentials while the id is not known."""
+_DER_CONNECT_CLIENTS: HassKey[dict[str, DerConnectClient]] = HassKey(f"{DOMAIN}_der_connect")
+"""By the id of the account's entry."""
 
 _DIGEST_KEY = secrets.token_bytes(32)
 """Known to this run alone: a digest can be traced to no token."""
@@ -147,12 +152,6 @@ def _take_rate_limiter(hass: HomeAssistant, entry: JouloConfigEntry) -> RateLimi
 def _digest(credentials: Credentials) -> str:
     text = "\n".join(credentials)
     return hashlib.blake2b(text.encode(), key=_DIGEST_KEY).hexdigest()
-
-
-# DER Connect
-
-_DER_CONNECT_CLIENTS: HassKey[dict[str, DerConnectClient]] = HassKey(f"{DOMAIN}_der_connect")
-"""By the id of the account's entry."""
 
 
 def der_connect_credentials(entry: JouloConfigEntry) -> DerConnectCredentials | None:

@@ -729,7 +729,8 @@ def _charger_name(
 class CarState:
     """What a vehicle's car tells on a day in Amsterdam: its newest session, wherever it was, and kWh charged elsewhere.
 
-    `energy` and `location` of that session are Joulo's where Joulo knows it.
+    `energy` is Joulo's where Joulo knows that session. `location` is the label that the car's record has, else the
+    name of Joulo's charger.
     """
 
     day: date

@@ -198,8 +198,13 @@ def async_clear_der_connect_auth(hass: HomeAssistant, entry: JouloConfigEntry) -
 @callback
 def async_raise_der_connect_entity(hass: HomeAssistant, vehicle_id: str, name: str) -> None:
     """Create the issue that DER Connect does not know a vehicle's car any more, or does not let it be read."""
-    issue_id, severity = _der_connect_entity(vehicle_id), ir.IssueSeverity.WARNING
-    _raise(hass, issue_id, severity, _DER_CONNECT_ENTITY, {"vehicle": name})
+    _raise(
+        hass,
+        _der_connect_entity(vehicle_id),
+        ir.IssueSeverity.WARNING,
+        _DER_CONNECT_ENTITY,
+        {"vehicle": name},
+    )
 
 
 @callback

@@ -93,7 +93,7 @@ class MomentDescription[StateT](JouloSensorDescription[StateT]):
 
 @dataclass(frozen=True, kw_only=True)
 class PercentageDescription[StateT](JouloSensorDescription[StateT]):
-    """A state of charge of a moment that is past: not of the class of a battery, whose level is of now."""
+    """A state of charge in percent at a past moment. The class of a battery is for the level of now."""
 
     native_unit_of_measurement: str | None = UnitOfRatio.PERCENTAGE
     suggested_display_precision: int | None = 0
@@ -618,7 +618,7 @@ async def async_setup_entry(
     entry: JouloConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the sensors of the chargers and of the account."""
+    """Add the sensors of the chargers, the account, the vehicles and their cars."""
     data = entry.runtime_data
     async_add_joulo_entities(data.chargers, CHARGER_SENSORS, JouloSensor, async_add_entities)
     async_add_joulo_entities(data.sessions, LAST_SESSION_SENSORS, JouloSensor, async_add_entities)
@@ -628,7 +628,7 @@ async def async_setup_entry(
 
 
 class JouloSensor[StateT](JouloEntity[StateT], SensorEntity):
-    """A figure of a charger or of the account."""
+    """A figure of a charger, of the account, of a vehicle or of its car."""
 
     entity_description: JouloSensorDescription[StateT]
 

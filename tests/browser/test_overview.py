@@ -214,6 +214,40 @@ async def test_what_differs_from_joulos_total_has_its_reasons(stage: Stage, visi
     assert await said(visitor, "differences", "Joulo", unknown) is None
 
 
+# Sets another total of Joulo's in a card that is on the page already.
+CHANGE_TOTAL = """([name, total]) => {
+  const { hass } = document.querySelector("home-assistant");
+  const account = Object.values(hass.devices).find((each) => each.name === "Joulo");
+  const { entity_id: id } = Object.values(hass.entities).find(
+    (each) => each.device_id === account.id && each.translation_key === "total_energy",
+  );
+  let card = document.querySelector(`body > ${name}`);
+  if (!card) {
+    card = document.createElement(name);
+    card.setConfig({ device: account.id });
+    document.body.append(card);
+  }
+  card.hass = { ...hass, states: { ...hass.states, [id]: { ...hass.states[id], state: total } } };
+}"""
+
+
+async def test_what_is_open_stays_open_and_keeps_the_focus_when_a_figure_changes(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Garage")).to_be_visible()
+    await visitor.page.evaluate(CHANGE_TOTAL, ["joulo-differences", "1.5"])
+    card = visitor.page.locator("body > joulo-differences")
+    await card.locator("summary").focus()
+    await visitor.page.keyboard.press("Enter")
+    await expect(card.locator("p").first).to_be_visible()
+    await visitor.page.evaluate(CHANGE_TOTAL, ["joulo-differences", "2.5"])
+    await expect(card.locator("summary")).to_contain_text("2.5 kWh at Joulo")
+    await expect(card.locator("p").first).to_be_visible()
+    await expect(card.locator("summary")).to_be_focused()
+
+
 async def test_a_charger_without_a_mid_meter_has_no_payout_and_no_graph_of_a_value(
     stage: Stage, visit: Visit
 ) -> None:
@@ -238,6 +272,27 @@ async def test_without_anything_to_draw_it_says_when_graphs_come(
     empty: dict[str, Any] = {"recorder/statistics_during_period": {}}
     text = await said(visitor, "graphs", "Garage", {}, calls=empty)
     assert text == "The graphs come after the first charging session."
+
+
+async def test_graphs_ask_the_recorder_once(stage: Stage, visit: Visit) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Garage")).to_be_visible()
+    asked = await visitor.page.evaluate(
+        """async () => {
+          const { hass } = document.querySelector("home-assistant");
+          const garage = Object.values(hass.devices).find(({ name }) => name === "Garage");
+          const card = document.createElement("joulo-graphs");
+          let asked = 0;
+          card.setConfig({ device: garage.id });
+          card.hass = { ...hass, callWS: async () => { asked++; return {}; } };
+          document.body.append(card);
+          await new Promise((resolve) => setTimeout(resolve, 500));
+          card.remove();
+          return asked;
+        }"""
+    )
+    assert asked == 1
 
 
 # Whatever is cut off ends with an ellipsis.
@@ -318,6 +373,27 @@ async def test_an_administrator_adds_the_chargers_to_the_energy_dashboard_and_no
         async with stage.home.connection() as connection:
             devices = before["device_consumption"]
             await connection.ask("energy/save_prefs", device_consumption=devices)
+
+
+async def test_an_offer_that_cannot_be_taken_up_says_why(stage: Stage, visit: Visit) -> None:
+    visitor = await visit(1280, "light")
+    await visitor.page.goto(stage.dashboard_url)
+    await expect(visitor.section("Garage")).to_be_visible()
+    await visitor.page.evaluate(
+        """() => {
+          const { hass } = document.querySelector("home-assistant");
+          const card = document.createElement("joulo-energy-offer");
+          card.setConfig({});
+          document.body.append(card);
+          card.hass = { ...hass, callWS: async (request) => {
+            if (request.type === "energy/save_prefs") throw new Error("Nothing can be stored.");
+            return request.type === "energy/get_prefs" ? {} : hass.callWS(request);
+          } };
+        }"""
+    )
+    offer = visitor.page.locator("body > joulo-energy-offer")
+    await offer.get_by_role("button").press("Enter")
+    await expect(offer.get_by_role("alert")).to_have_text("Nothing can be stored.")
 
 
 OTHER_DEVICE = {"stat_consumption": "sensor.boiler_energy", "name": "Boiler"}

@@ -399,3 +399,101 @@ async def test_an_error_is_said_and_another_try_helps(stage: Stage, visit: Visit
     await expect(made.get_by_role("alert")).to_contain_text("200 sessions so far")
     await made.get_by_role("button", name="Try again").click()
     await expect(made).to_contain_text("0 sessions")
+
+
+async def test_a_card_that_comes_back_to_a_page_draws_more_rows_again(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await open_card(visitor)
+    await visitor.page.evaluate(SHOW, [rows_of(400, ("Garage",)), 500])
+    await visitor.page.evaluate(
+        "() => { window.made.remove(); document.body.append(window.made); }"
+    )
+    _, drawn = await visitor.page.evaluate(LONGEST)
+    assert drawn >= 400
+
+
+LEAVES = """async () => {
+  const { hass } = document.querySelector("home-assistant");
+  const { setTimeout: wait } = window;
+  const card = document.createElement("joulo-sessions-card");
+  const waits = [];
+  const failures = [];
+  card.setConfig({});
+  document.body.append(card);
+  card.hass = { ...hass, callWS: () => new Promise((_, fail) => failures.push(fail)) };
+  await new Promise((resolve) => wait(resolve, 100));
+  card.remove();
+  window.setTimeout = (action, delay) => {
+    waits.push(delay);
+    return wait(action, delay);
+  };
+  for (const fail of failures) fail(new Error("The connection is gone."));
+  await new Promise((resolve) => wait(resolve, 100));
+  window.setTimeout = wait;
+  return [failures.length, waits.filter((delay) => delay >= 10_000).length];
+}"""
+
+
+async def test_a_card_that_has_left_the_page_asks_no_more(stage: Stage, visit: Visit) -> None:
+    visitor = await visit(1280, "light")
+    await open_card(visitor)
+    failures, retries = await visitor.page.evaluate(LEAVES)
+    assert failures
+    assert not retries
+
+
+async def test_a_period_that_is_changed_in_the_editor_is_shown_at_once(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await open_card(visitor)
+    await visitor.page.evaluate(SHOW, [rows_of(3, ("Garage",)), 500])
+    made = visitor.page.locator("body > joulo-sessions-card")
+    await expect(made.locator("h2")).to_have_text("All")
+    await visitor.page.evaluate("window.made.setConfig({ span: 'year' })")
+    await expect(made.locator("h2")).to_have_text(re.compile(r"^\d{4}$"))
+
+
+SHOW_TWO_ACCOUNTS = """async (rows) => {
+  const { hass } = document.querySelector("home-assistant");
+  const account = Object.values(hass.devices).find(({ name }) => name === "Joulo");
+  const other = { ...account, id: "other", config_entries: ["other"] };
+  const card = document.createElement("joulo-sessions-card");
+  window.calls = [];
+  card.setConfig({ span: "all" });
+  document.body.append(card);
+  card.hass = {
+    ...hass,
+    devices: { ...hass.devices, other },
+    callWS: async ({ service_data: { config_entry_id: of } }) => ({
+      response: { sessions: rows[of === "other" ? 1 : 0] },
+    }),
+    callService: async (_domain, _service, data) => {
+      window.calls.push(data);
+      throw new Error("Home Assistant says why.");
+    },
+  };
+  return account.config_entries[0];
+}"""
+
+
+async def test_a_session_is_given_to_a_vehicle_of_its_own_account(
+    stage: Stage, visit: Visit
+) -> None:
+    visitor = await visit(1280, "light")
+    await open_card(visitor)
+    first, second = rows_of(2, ("ID.3",))
+    account = await visitor.page.evaluate(SHOW_TWO_ACCOUNTS, [[first], [second]])
+    made = visitor.page.locator("body > joulo-sessions-card")
+    await made.locator(f"[data-name='{second['session_id']}']").press("Enter")
+    await expect(made.locator("dl")).to_be_visible()
+    await expect(made.get_by_label("Whose car?")).to_have_count(0)
+    await made.locator(f"[data-name='{first['session_id']}']").press("Enter")
+    await made.get_by_label("Whose car?").select_option(label="Zoe")
+    (call,) = await visitor.page.evaluate("window.calls")
+    assert call["config_entry_id"] == account
+    assert call["session_id"] == first["session_id"]
+    # It was refused: the session is still whose it was.
+    await expect(made.get_by_label("Whose car?").locator("option:checked")).to_have_text("ID.3")

@@ -267,6 +267,11 @@ def test_the_reason_of_a_refusal_is_found_in_every_shape(
     assert parse_reason(json.dumps(document).encode()) == sentence
 
 
+def test_a_reason_that_is_cut_ends_with_no_part_of_a_secret() -> None:
+    body = json.dumps({"detail": "x" * 196 + " secret"}).encode()
+    assert parse_reason(body, ["", "secret"]) == "x" * 196 + " ..."
+
+
 def test_a_page_of_html_has_no_reason() -> None:
     assert parse_reason(b"<html>502</html>") == ""
 

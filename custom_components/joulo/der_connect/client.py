@@ -16,6 +16,7 @@ import time
 from typing import Any, Final
 
 from aiohttp import ClientResponse, ClientSession
+from yarl import URL
 
 from ..api.errors import (
     JouloAuthError,
@@ -149,20 +150,18 @@ class DerConnectClient:
                 raise DerConnectRefusedError(await self._reason(response))
             if _is_forbidden(response):
                 raise JouloScopeError(None)
-            if not response.ok or response.status >= HTTPStatus.MULTIPLE_CHOICES:
+            if response.status >= HTTPStatus.MULTIPLE_CHOICES:
                 raise await error_of(response, _DEFAULT_RETRY_AFTER)
             return await read_body(response, MAX_BODY_BYTES)
 
     async def _reason(self, response: ClientResponse) -> str:
         """Return the service's own sentence, without the secret and the token."""
-        reason = parse_reason(await read_body(response))
-        for secret in (self._token, self.credentials.client_secret):
-            reason = reason.replace(secret, "...") if secret else reason
-        return reason
+        secrets = (self._token, self.credentials.client_secret)
+        return parse_reason(await read_body(response), secrets)
 
     @asynccontextmanager
     async def _request(
-        self, method: str, url: Any, *, token: str | None, **options: Any
+        self, method: str, url: URL, *, token: str | None, **options: Any
     ) -> AsyncGenerator[ClientResponse]:
         """Send a request, unless the service has asked to wait; remember if it asks for that now."""
         wait = self._blocked_until - time.monotonic()

@@ -1,6 +1,6 @@
 """Parsers of the documents that DER Connect sends. What is absent, or in a unit that is not known, becomes None."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 import logging
 import re
@@ -65,8 +65,11 @@ def parse_token(body: bytes) -> Token:
     return Token(text, parse_positive(document.get("expires_in")) or _SHORTEST_LIFE)
 
 
-def parse_reason(body: bytes) -> str:
-    """Return the sentences in an error's body, whose shape is not documented: at most 200 characters, no markup."""
+def parse_reason(body: bytes, secrets: Iterable[str] = ()) -> str:
+    """Return the sentences in an error's body, whose shape is not documented: at most 200 characters, no markup.
+
+    Dots stand in the place of a secret.
+    """
     try:
         document = parse_object(body)
     except JouloResponseError:
@@ -74,6 +77,9 @@ def parse_reason(body: bytes) -> str:
     # Each once.
     text = " ".join(dict.fromkeys(_sentences(document)))
     text = text.encode(errors="replace").decode()
+    # Before the text is cut: the beginning of a secret must not remain either.
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "...")
     return " ".join(_TAG.sub(" ", text).split())[:_LONGEST_REASON]
 
 

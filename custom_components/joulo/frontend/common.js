@@ -65,6 +65,23 @@ export function statesOf({ entities, states }, deviceId) {
   );
 }
 
+/** Tells whether what Home Assistant says is news for a card: it says all again with every state of anything. */
+export class Watch {
+  #before;
+  #ids = [];
+
+  /** Return whether a state of the entities whose ids a function finds has changed, or what they are and are called. */
+  hasNews(hass, idsIn) {
+    const before = this.#before;
+    this.#before = hass;
+    const isOther = ["entities", "devices", "language", "locale"].some(
+      (part) => before?.[part] !== hass[part],
+    );
+    if (isOther) this.#ids = idsIn(hass);
+    return isOther || this.#ids.some((id) => before.states[id] !== hass.states[id]);
+  }
+}
+
 /** Return a state's text; null where there is none. */
 export const known = ({ state } = {}) =>
   state === undefined || /^(unknown|unavailable|)$/.test(state) ? null : state;

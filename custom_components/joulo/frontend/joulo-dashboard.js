@@ -66,23 +66,28 @@ class LazyCard extends HTMLElement {
   }
 
   async connectedCallback() {
-    if (!this.#content) {
-      try {
-        const Content = await this.constructor.load();
-        this.#content ??= new Content(this);
-      } catch {
-        // After an update, the modules of the version that this page came with are gone.
-        this.textContent = text("reload");
-        return;
-      }
-      this.#content.config = this.#config;
-      if (this.#hass) this.#content.hass = this.#hass;
-    }
-    this.#content.connect?.();
+    if (!this.#content) await this.#load();
+    // It may have left the page while the module was loaded.
+    if (this.isConnected) this.#content?.connect?.();
   }
 
   disconnectedCallback() {
     this.#content?.disconnect?.();
+  }
+
+  async #load() {
+    let Content;
+    try {
+      Content = await this.constructor.load();
+    } catch {
+      // After an update, the modules of the version that this page came with are gone.
+      this.textContent = text("reload");
+      return;
+    }
+    if (this.#content) return;
+    this.#content = new Content(this);
+    this.#content.config = this.#config;
+    if (this.#hass) this.#content.hass = this.#hass;
   }
 }
 

@@ -5,6 +5,7 @@
  */
 
 import {
+  Watch,
   devicesOf,
   element,
   euros,
@@ -103,9 +104,10 @@ const STYLE = `
   ha-card { padding: 12px 16px; }
   ha-card p { margin: 4px 0; }
   .bar { display: flex; height: 14px; border-radius: 7px; overflow: hidden; gap: 2px; background: var(--divider-color); }
-  dl { display: grid; grid-template-columns: auto 1fr auto; gap: 4px 8px; margin: 12px 0 4px; align-items: center; }
+  dl { display: grid; grid-template-columns: 1fr auto; gap: 4px 8px; margin: 12px 0 4px; align-items: center; }
+  dt { display: flex; gap: 8px; align-items: center; }
   dd { margin: 0; text-align: end; font-variant-numeric: tabular-nums; }
-  .mark { width: 10px; height: 10px; border-radius: 50%; }
+  .mark { width: 10px; height: 10px; border-radius: 50%; flex: none; }
   h3 { font: inherit; font-weight: 500; margin: 12px 4px 8px; color: var(--secondary-text-color); }
   button.act {
     font: inherit; color: var(--primary-color); background: none; border: 1px solid var(--primary-color);
@@ -118,7 +120,7 @@ class Card {
   settings = {};
   hassNow;
   #root;
-  #watched = [];
+  #watch = new Watch();
 
   constructor(host) {
     this.host = host;
@@ -130,14 +132,8 @@ class Card {
   }
 
   set hass(hass) {
-    const before = this.hassNow;
     this.hassNow = hass;
-    const isOther = ["entities", "devices", "language", "locale"].some(
-      (part) => before?.[part] !== hass[part],
-    );
-    if (isOther) this.#watched = this.watched();
-    else if (this.#watched.every((id) => before.states[id] === hass.states[id])) return;
-    this.draw();
+    if (this.#watch.hasNews(hass, () => this.#watched())) this.draw();
   }
 
   /** Return the ids of the devices on which the card depends. */
@@ -145,7 +141,7 @@ class Card {
     return [this.settings.device];
   }
 
-  watched() {
+  #watched() {
     const ids = new Set(this.devices);
     return Object.values(this.hassNow.entities)
       .filter(({ device_id }) => ids.has(device_id))
@@ -172,7 +168,10 @@ class Card {
   /** Show elements; without any, hide. */
   show(...elements) {
     const hidden = !elements.length;
+    const hasFocus = this.#root.activeElement !== null;
     this.#root.replaceChildren(element("style", {}, STYLE), ...elements);
+    // A keyboard would have to begin anew.
+    if (hasFocus) this.#root.querySelector("button, summary")?.focus();
     if (this.host.hidden === hidden) return;
     this.host.hidden = hidden;
     this.host.dispatchEvent(new Event("card-visibility-changed", { bubbles: true }));
@@ -356,9 +355,10 @@ export class Payout extends Card {
         .filter(([, eur]) => eur > 0)
         .map(([key, eur]) => element("div", { style: `flex: ${eur}; background: ${PARTS[key]}` })),
     );
+    const mark = (key) =>
+      element("span", { className: "mark", style: `background: ${PARTS[key]}` });
     const legend = entries.flatMap(([key, eur]) => [
-      element("span", { className: "mark", style: `background: ${PARTS[key]}` }),
-      element("dt", {}, this.text(key)),
+      element("dt", {}, mark(key), this.text(key)),
       element("dd", {}, key === "unsold" ? this.#unsold(states, eur) : this.#euros(eur)),
     ]);
     const notes = [this.#price(states), this.#expected(states)].filter(Boolean);
@@ -418,6 +418,8 @@ const ROUNDING = 0.05;
 
 /** What differs from Joulo's own total, and why, behind a line that opens. */
 export class Differences extends Card {
+  #isOpen = false;
+
   get devices() {
     return [this.settings.device, ...this.#chargers.map(({ id }) => id)];
   }
@@ -449,10 +451,13 @@ export class Differences extends Card {
     );
     const reasons = { without_mid: without, running, rest: here - theirs - without - running };
     const words = { here: this.number(here, 1), theirs: this.number(theirs, 1) };
+    const ontoggle = ({ target }) => {
+      this.#isOpen = target.open;
+    };
     return this.show(
       element(
         "details",
-        {},
+        { open: this.#isOpen, ontoggle },
         element("summary", {}, this.text("differences", words)),
         Object.entries(reasons)
           .filter(([, kwh]) => Math.abs(kwh) >= ROUNDING)
@@ -473,7 +478,8 @@ const LOOK_AGAIN = 15_000;
 export class Graphs extends Card {
   #cards = [];
   #timer;
-  #drawn = null;
+  #hasLooked = false;
+  #isEmpty = false;
 
   set hass(hass) {
     super.hass = hass;
@@ -481,7 +487,7 @@ export class Graphs extends Card {
   }
 
   draw() {
-    if (this.#drawn === null) this.#look();
+    if (!this.#hasLooked) this.#look();
   }
 
   disconnect() {
@@ -489,25 +495,26 @@ export class Graphs extends Card {
   }
 
   connect() {
-    if (this.#drawn === "") this.#look();
+    if (this.#isEmpty) this.#look();
   }
 
   async #look() {
     clearTimeout(this.#timer);
-    this.#drawn ??= "";
+    this.#hasLooked = true;
     const device = this.hassNow.devices[this.settings.device];
+    this.#isEmpty = !device;
     if (!device) return;
     const filled = await this.#filled(device);
     const graphs = Object.entries(GRAPHS)
       .map(([key, parts]) => [key, parts.filter((part) => filled.has(statisticId(device, part)))])
       .filter(([, parts]) => parts.length);
-    if (!graphs.length) {
+    this.#isEmpty = !graphs.length;
+    if (this.#isEmpty) {
       this.show(element("p", {}, this.text("no_statistics")));
       if (this.host.isConnected) this.#timer = setTimeout(() => this.#look(), LOOK_AGAIN);
       return;
     }
     const { createCardElement } = await window.loadCardHelpers();
-    this.#drawn = graphs.join();
     this.#cards = graphs.map(([, parts]) => createCardElement(this.#graph(device, parts)));
     for (const card of this.#cards) card.hass = this.hassNow;
     this.show(
@@ -564,19 +571,21 @@ export class EnergyOffer extends Card {
   }
 
   draw() {
-    if (!this.hassNow.user.is_admin) return this.show();
-    if (this.#isAsked) return undefined;
+    if (this.#isAsked) return;
     this.#isAsked = true;
     this.show();
-    return this.#ask();
+    if (this.hassNow.user.is_admin) this.#ask();
   }
 
   async #ask() {
-    const missing = await this.#missing();
+    // Without an answer there is nothing to offer.
+    const missing = await this.#missing().catch(() => []);
     if (!missing.length) return;
-    const language = this.language;
-    const names = formatOf(Intl.ListFormat, language, {}).format(missing.map(nameOf));
-    const onclick = () => this.#add();
+    const names = formatOf(Intl.ListFormat, this.language, {}).format(missing.map(nameOf));
+    const onclick = ({ target }) => {
+      target.disabled = true;
+      this.#add().catch(({ message }) => this.show(element("p", { role: "alert" }, message)));
+    };
     this.show(
       element("p", {}, this.text("energy_offer", { names })),
       element("button", { type: "button", className: "act", onclick }, this.text("energy_add")),

@@ -6,6 +6,7 @@
 
 import {
   DOMAIN,
+  Watch,
   devicesOf,
   element,
   euros,
@@ -167,6 +168,12 @@ function moved(period, steps) {
   return { ...period, year: Math.floor(index / 12), month: (index % 12) + 1 };
 }
 
+/** Return the ids of Joulo's entities. */
+const entityIds = ({ entities }) =>
+  Object.values(entities)
+    .filter(({ platform }) => platform === DOMAIN)
+    .map(({ entity_id }) => entity_id);
+
 /** Return the sum of the known figures of sessions; null where none is known. */
 function sumOf(rows, { key, decimals }) {
   const known = rows.map((row) => row[key]).filter((figure) => figure !== null);
@@ -181,6 +188,7 @@ export class SessionsCard {
   /** It stays: what is put into a new one can have no focus until that is drawn. */
   #frame = element("ha-card");
   #hass;
+  #watch = new Watch();
   #config = {};
   #rows = [];
   #before = [];
@@ -210,9 +218,11 @@ export class SessionsCard {
     });
   }
 
-  /** Follow the width, for as long as the card is on a page. */
+  /** Follow the width, for as long as the card is on a page, and go on with what that has stopped. */
   connect() {
     this.#resized.observe(this.#host);
+    if (this.#error) this.#load();
+    else if (!this.#isLoading) this.#draw();
   }
 
   /** Stop asking and watching. */
@@ -222,16 +232,18 @@ export class SessionsCard {
     this.#observer?.disconnect();
   }
 
-  /** Take over the configuration; a charger or a vehicle may be chosen in it. */
+  /** Take over the configuration: the account, and the period at first. An editor may change it later. */
   set config(config) {
     this.#config = config;
     if (config.span) this.#view.span = config.span;
+    if (this.#hass) this.#load();
   }
 
   /** Take over the state of Home Assistant, and ask anew when a session has been completed or corrected. */
   set hass(hass) {
     const language = this.#hass?.language;
     this.#hass = hass;
+    if (!this.#watch.hasNews(hass, entityIds)) return;
     if (!this.#view.year) {
       const [year, month] = dayOf(new Date(), hass.config.time_zone);
       Object.assign(this.#view, { year, month });
@@ -264,17 +276,16 @@ export class SessionsCard {
   /** Whether a session has been completed, corrected or given to another vehicle since this was last asked. */
   #hasNews() {
     const telling = /^(total_(energy|ere|cost)|last_session_.+|charging_session|active_vehicle)$/;
-    const ids = Object.values(this.#hass.entities)
-      .filter((each) => each.platform === DOMAIN && telling.test(each.translation_key))
-      .map(({ entity_id }) => entity_id);
+    const ids = entityIds(this.#hass).filter((id) =>
+      telling.test(this.#hass.entities[id].translation_key),
+    );
     const news = ids.filter((id) => {
       const state = this.#hass.states[id]?.state;
       // While Joulo or the integration is away, nothing is news.
       return state && state !== "unavailable" && state !== this.#seen.get(id);
     });
     for (const id of news) this.#seen.set(id, this.#hass.states[id].state);
-    const isFirst = !this.#asked;
-    return isFirst || news.length > 0;
+    return !this.#asked || news.length > 0;
   }
 
   /** What is known of the sessions that run, as a text that changes with it. */
@@ -284,19 +295,20 @@ export class SessionsCard {
 
   // Asking
 
-  async #ask(data) {
-    const answers = await Promise.all(
-      this.#accounts.map((config_entry_id) =>
-        this.#hass.callWS({
+  /** Return the answers of the accounts, each with its account. */
+  #ask(data) {
+    return Promise.all(
+      this.#accounts.map(async (account) => {
+        const { response } = await this.#hass.callWS({
           type: "call_service",
           domain: DOMAIN,
           service: "get_sessions",
-          service_data: { config_entry_id, ...data },
+          service_data: { config_entry_id: account, ...data },
           return_response: true,
-        }),
-      ),
+        });
+        return { ...response, account };
+      }),
     );
-    return answers.map(({ response }) => response);
   }
 
   async #load() {
@@ -308,14 +320,15 @@ export class SessionsCard {
         this.#view.span === "all" ? [] : this.#ask(spanOf(this.#view, 1)).catch(() => []),
       ]);
       if (asked !== this.#asked) return;
-      const rowsOf = (answers) => answers.flatMap(({ sessions }) => sessions);
+      const rowsOf = (answers) =>
+        answers.flatMap(({ sessions, account }) => sessions.map((row) => ({ ...row, account })));
       this.#rows = rowsOf(now).sort((one, other) => (one.started_at < other.started_at ? 1 : -1));
       this.#before = rowsOf(before);
       this.#error = null;
     } catch (error) {
       if (asked !== this.#asked) return;
       this.#error = error.message ?? String(error);
-      this.#timer = setTimeout(() => this.#load(), RETRY);
+      if (this.#host.isConnected) this.#timer = setTimeout(() => this.#load(), RETRY);
     }
     this.#isLoading = false;
     this.#draw();
@@ -475,9 +488,8 @@ export class SessionsCard {
   }
 
   #filterBar(rows) {
-    const names = (key, own) => [...new Set([...own, ...this.#rows.map((row) => row[key])])];
-    const chargers = names("charger_name", []).filter(Boolean).sort();
-    const vehicles = names("vehicle", []).filter(Boolean).sort();
+    const names = (key) => [...new Set(this.#rows.map((row) => row[key]))].filter(Boolean).sort();
+    const [chargers, vehicles] = [names("charger_name"), names("vehicle")];
     const parts = [];
     const { charger, vehicle } = this.#view;
     if (chargers.length > 1 || charger) {
@@ -579,8 +591,11 @@ export class SessionsCard {
     const numbers = (from, count) => Array.from({ length: count }, (_, index) => from + index);
     if (span === "month") return numbers(1, new Date(Date.UTC(year, month, 0)).getUTCDate());
     if (span === "year") return numbers(1, 12);
-    const years = this.#rows.map((row) => Number(row.started_at.slice(0, 4)));
-    return numbers(Math.min(...years), Math.max(...years) - Math.min(...years) + 1);
+    const { time_zone: timeZone } = this.#hass.config;
+    const yearOf = ({ started_at }) => dayOf(new Date(started_at), timeZone)[0];
+    // The newest one is the first.
+    const [last, first] = [this.#rows[0], this.#rows.at(-1)].map(yearOf);
+    return numbers(first, last - first + 1);
   }
 
   #slotName(slot, width) {
@@ -837,7 +852,9 @@ export class SessionsCard {
       element("dt", {}, this.#text(key)),
       element("dd", {}, text, source && element("small", {}, this.#text(source))),
     ]);
-    const vehicles = this.#named(isVehicle);
+    const vehicles = this.#named(
+      (device) => isVehicle(device) && device.config_entries.includes(row.account),
+    );
     if (vehicles.length && !row.is_running) {
       const options = [["", this.#text("nobody")], ...vehicles.map(({ id, name }) => [id, name])];
       const chosen = vehicles.find(({ name }) => name === row.vehicle)?.id ?? "";
@@ -857,16 +874,10 @@ export class SessionsCard {
     return [this.#amount(amount, FIGURES[name]), `from_${source}`];
   }
 
-  async #assign({ session_id }, vehicle) {
-    try {
-      await this.#hass.callService(DOMAIN, "assign_session", {
-        session_id,
-        ...(vehicle && { vehicle }),
-        ...(this.#accounts.length === 1 && { config_entry_id: this.#accounts[0] }),
-      });
-    } catch (error) {
-      this.#error = error.message;
-    }
+  async #assign({ session_id, account }, vehicle) {
+    const data = { config_entry_id: account, session_id, ...(vehicle && { vehicle }) };
+    // Home Assistant says what was wrong; the choice goes back to whose the session is.
+    await this.#hass.callService(DOMAIN, "assign_session", data).catch(() => null);
     this.#load();
   }
 

@@ -9,6 +9,9 @@ import { DOMAIN, devicesOf, isAccount, isCharger, isVehicle, nameOf, wordsIn } f
 const ICON = "mdi:ev-station";
 const VEHICLE_ICON = "mdi:car-electric";
 
+/** The figures that may be long texts. */
+const LONG = ["tag_id", "vehicle"];
+
 /** The figures of a month or a year; one that a device does not have is left out. */
 const OF_A_SPAN = ["energy", "ere", "value", "cost", "net_cost", "sessions", "elsewhere_energy"];
 
@@ -47,7 +50,7 @@ const TEXTS = {
   elsewhere_energy: ["Elsewhere", "Elders"],
   last_charge: ["Last charge", "Laatste laadbeurt"],
   location: ["Where", "Waar"],
-  soc_end: ["Battery at the end", "Accu aan het einde"],
+  soc_end: ["Battery after", "Accu na laden"],
   start: ["Start", "Begin"],
   end: ["End", "Einde"],
   duration: ["Duration", "Duur"],
@@ -129,7 +132,7 @@ function tile(device, prefix, figure, texts) {
   const card = { type: "tile", entity: entity.id, name: entity.name || texts[figure] };
   if (figure === "value" && device.meters.length)
     return showingWhile(any(device.meters.map(hasMeter)), card);
-  if (!["tag_id", "vehicle"].includes(figure)) return card;
+  if (!LONG.includes(figure)) return card;
   const long = showingWhile(isKnown(entity.id), { ...card, ...WHOLE_WIDTH });
   const vehicle = device.entities[`${prefix}vehicle`];
   // Whose a card is says more than its number.
@@ -148,7 +151,7 @@ function tiles(device, prefix, figures, { texts, hass }) {
   const isWorthless =
     device.meters.length && device.meters.every((id) => hass.states[id]?.state === "off");
   const halves = shown.filter(
-    (figure) => !["tag_id", "vehicle"].includes(figure) && !(isWorthless && figure === "value"),
+    (figure) => !LONG.includes(figure) && !(isWorthless && figure === "value"),
   );
   const alone = halves.length % 2 ? halves.at(-1) : null;
   const cards = shown.map((figure) => {

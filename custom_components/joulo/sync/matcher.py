@@ -1,4 +1,4 @@
-"""Keeps known which of Joulo's sessions the cars tell of: it is found in a thread, for it takes long."""
+"""Matches the sessions that cars record with Joulo's, in a thread: a long history takes long."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
