@@ -77,7 +77,7 @@ class Visitor:
 
 async def submit(dialog: Locator) -> None:
     """Press the button that leads on, whatever it is called."""
-    await dialog.locator("ha-button").first.click()
+    await dialog.locator("ha-button:visible").first.click()
 
 
 def number(text: str, language: str = "en") -> float:
