@@ -14,6 +14,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
+from custom_components.joulo.clients import _DER_CONNECT_CLIENTS
 from custom_components.joulo.const import DOMAIN
 from tests.home import Home
 from tests.simulator import (
@@ -398,6 +399,17 @@ async def test_another_change_of_a_vehicle_needs_no_answer_of_the_service(
     assert result["reason"] == "reconfigure_successful"
     (vehicle,) = connected.get_subentries_of_type("vehicle")
     assert (vehicle.title, vehicle.data["entity_id"]) == ("Zoé", car.entity_id)
+
+
+async def test_removed_credentials_stay_in_no_memory(
+    hass: HomeAssistant, connected: MockConfigEntry
+) -> None:
+    clients = hass.data[_DER_CONNECT_CLIENTS]
+    assert connected.entry_id in clients
+    (subentry,) = connected.get_subentries_of_type("der_connect")
+    hass.config_entries.async_remove_subentry(connected, subentry.subentry_id)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert clients == {}
 
 
 async def test_a_vehicle_keeps_its_car_while_der_connect_is_removed(

@@ -79,7 +79,9 @@ async def test_a_car_that_der_connect_does_not_know_is_said_in_words(
     words = WORDS[language]
     visitor = await visit(1280, "light")
     dialog = await open_row(visitor, "ID.3", words.change_vehicle)
+    await expect(dialog.locator("ha-selector-text input")).to_have_value("ID.3")
     await submit(dialog)
+    await expect(dialog.locator("ha-selector-boolean")).to_be_visible()
     entity_id = dialog.locator("ha-selector-text input")
     await entity_id.fill("7ac991f9-0000-4000-8000-000000000000")
     if language == "en":

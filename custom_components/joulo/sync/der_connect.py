@@ -22,7 +22,7 @@ from ..api import (
     JouloRateLimitError,
     JouloScopeError,
 )
-from ..clients import async_der_connect_client
+from ..clients import async_der_connect_client, async_forget_der_connect
 from ..const import DOMAIN, SUBENTRY_DER_CONNECT
 from ..history import SessionHistory, async_load_document
 from ..issues import (
@@ -179,6 +179,8 @@ class DerConnectReader:
                 self._say_closed(vehicle_id)
             else:
                 async_clear_der_connect_entity(self._hass, vehicle_id)
+        if digest is None:
+            async_forget_der_connect(self._hass, self._entry)
         if digest is None or is_refused or self._is_unreadable:
             return
         cars = {each: self._car(each) for each in self._keys}
