@@ -148,6 +148,12 @@ const STYLE = `
 const dayOf = (moment, timeZone) =>
   formatOf(Intl.DateTimeFormat, "en-CA", { timeZone }).format(moment).split("-").map(Number);
 
+/** Return the year of a moment's text. A time zone changes it around New Year only, and to ask for it takes long. */
+function yearOf(text, timeZone) {
+  const isNearNewYear = /^.{5}(12-31|01-01)/.test(text);
+  return isNearNewYear ? dayOf(new Date(text), timeZone)[0] : Number(text.slice(0, 4));
+}
+
 /** Return the first and the last day of a period, and of the same one a year before; none for all of time. */
 function spanOf({ span, year, month }, yearsBefore = 0) {
   const text = (...parts) =>
@@ -577,8 +583,7 @@ export class SessionsCard {
     const bars = new Map();
     for (const row of rows) {
       if (row[figure.key] === null) continue;
-      const [year, month, day] = dayOf(new Date(row.started_at), this.#hass.config.time_zone);
-      const slot = { month: day, year: month, all: year }[this.#view.span];
+      const slot = this.#slotOf(row);
       if (!bars.has(slot)) bars.set(slot, new Map());
       const stack = this.#stackOf(row);
       bars.get(slot).set(stack, (bars.get(slot).get(stack) ?? 0) + row[figure.key]);
@@ -586,15 +591,20 @@ export class SessionsCard {
     return bars;
   }
 
+  #slotOf({ started_at }) {
+    const { time_zone: timeZone } = this.#hass.config;
+    if (this.#view.span === "all") return yearOf(started_at, timeZone);
+    const [, month, day] = dayOf(new Date(started_at), timeZone);
+    return this.#view.span === "year" ? month : day;
+  }
+
   get #slots() {
     const { span, year, month } = this.#view;
     const numbers = (from, count) => Array.from({ length: count }, (_, index) => from + index);
     if (span === "month") return numbers(1, new Date(Date.UTC(year, month, 0)).getUTCDate());
     if (span === "year") return numbers(1, 12);
-    const { time_zone: timeZone } = this.#hass.config;
-    const yearOf = ({ started_at }) => dayOf(new Date(started_at), timeZone)[0];
     // The newest one is the first.
-    const [last, first] = [this.#rows[0], this.#rows.at(-1)].map(yearOf);
+    const [last, first] = [this.#rows[0], this.#rows.at(-1)].map((row) => this.#slotOf(row));
     return numbers(first, last - first + 1);
   }
 
