@@ -180,7 +180,6 @@ def async_der_connect_client(
     """
     clients = hass.data.setdefault(_DER_CONNECT_CLIENTS, {})
     if (credentials := der_connect_credentials(entry)) is None:
-        clients.pop(entry.entry_id, None)
         return None
     known = clients.get(entry.entry_id)
     if known is None or known.credentials != credentials:
@@ -191,5 +190,5 @@ def async_der_connect_client(
 
 @callback
 def async_forget_der_connect(hass: HomeAssistant, entry: JouloConfigEntry) -> None:
-    """Forget the client of an account that is removed, and with it the token."""
+    """Forget the client of an account whose credentials were removed, and with it the secret and the token."""
     hass.data.get(_DER_CONNECT_CLIENTS, {}).pop(entry.entry_id, None)

@@ -5,13 +5,12 @@ import logging
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from homeassistant.config_entries import (
-    ConfigEntryState,
     ConfigSubentry,
     ConfigSubentryFlow,
     SubentryFlowResult,
 )
 from homeassistant.const import CONF_CLIENT_ID, CONF_CLIENT_SECRET, CONF_URL
-from homeassistant.core import HomeAssistant, callback
+from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import section
 from homeassistant.helpers.aiohttp_client import async_get_clientsession
 from homeassistant.helpers.selector import (
@@ -111,16 +110,6 @@ async def async_try_credentials(hass: HomeAssistant, data: Mapping[str, Any]) ->
     return None
 
 
-@callback
-def async_replace_credentials(
-    hass: HomeAssistant, entry: JouloConfigEntry, known: ConfigSubentry, data: Mapping[str, Any]
-) -> None:
-    """Store credentials that have just worked. Others reload the entry; the same ones may be in force again."""
-    is_changed = hass.config_entries.async_update_subentry(entry, known, data=data)
-    if not is_changed and entry.state is ConfigEntryState.LOADED:
-        entry.runtime_data.der_connect.async_resume()
-
-
 def problem_of(error: JouloError) -> Problem:
     """Return the text of an error that concerns the account at DER Connect."""
     match error:
@@ -164,8 +153,7 @@ class DerConnectFlow(ConfigSubentryFlow):
                     title=_TITLE, data=data, unique_id=SUBENTRY_DER_CONNECT
                 )
             if problem is None and known is not None:
-                async_replace_credentials(self.hass, self._get_entry(), known, data)
-                return self.async_abort(reason="reconfigure_successful")
+                return self.async_update_and_abort(self._get_entry(), known, data=data)
         suggested = user_input or (known_credentials(known) if known else None)
         return self.async_show_form(
             step_id=step_id,

@@ -25,7 +25,6 @@ import probatio
 from .const import DOMAIN, SUBENTRY_DER_CONNECT
 from .data import JouloConfigEntry
 from .der_connect_flow import (
-    async_replace_credentials,
     async_try_credentials,
     credentials_form,
     entered_credentials,
@@ -173,7 +172,7 @@ class DerConnectAuthFlow(RepairsFlow):
             data = entered_credentials(user_input)
             problem = await async_try_credentials(self.hass, data)
             if problem is None:
-                async_replace_credentials(self.hass, entry, known[0], data)
+                self.hass.config_entries.async_update_subentry(entry, known[0], data=data)
                 return self.async_create_entry(data={})
         suggested = user_input or known_credentials(known[0])
         return self.async_show_form(

@@ -195,13 +195,6 @@ class DerConnectReader:
         self._entry.async_on_unload(self._async_cancel)
         self._async_schedule()
 
-    @callback
-    def async_resume(self) -> None:
-        """Ask again with credentials that were refused and have just worked: they are in force again."""
-        if self._records.is_refused:
-            self._records = replace(self._records, is_refused=False, next_read=None)
-            self.async_start(self._show)
-
     def _digest(self) -> str | None:
         """Return a digest of the credentials and the moment at which they were entered; None without them.
 
